@@ -1,0 +1,67 @@
+package io.gpuledger.attribution;
+
+import io.gpuledger.flink.SinkRow;
+import io.gpuledger.flink.WireMessage;
+import org.apache.flink.api.connector.sink2.Sink;
+import org.apache.flink.streaming.api.datastream.BroadcastStream;
+import org.apache.flink.streaming.api.datastream.DataStream;
+import org.apache.flink.streaming.api.datastream.SingleOutputStreamOperator;
+
+/**
+ * The graph of the attribution job. It takes its ends as arguments: live, backfill and tests run
+ * this one.
+ */
+public final class AttributionGraph {
+    public static final String ROUTE_SCHEDULER_UID = "route-scheduler-records";
+    public static final String ROUTE_TELEMETRY_UID = "route-telemetry-records";
+    public static final String SINK_UID = "clickhouse-sink";
+
+    private AttributionGraph() {}
+
+    /**
+     * Wires the job.
+     *
+     * @param scheduler job snapshots, host snapshots and heartbeats
+     * @param telemetry host scrapes
+     */
+    public static void assemble(
+            DataStream<WireMessage> scheduler,
+            DataStream<WireMessage> telemetry,
+            AttributionSettings settings,
+            Sink<SinkRow> sink) {
+        SingleOutputStreamOperator<JobInput> jobs =
+                scheduler
+                        .process(new RecordRouter(settings))
+                        .uid(ROUTE_SCHEDULER_UID)
+                        .name(ROUTE_SCHEDULER_UID);
+        SingleOutputStreamOperator<JobInput> scrapes =
+                telemetry
+                        .process(new RecordRouter(settings))
+                        .uid(ROUTE_TELEMETRY_UID)
+                        .name(ROUTE_TELEMETRY_UID);
+        BroadcastStream<HeartbeatInput> heartbeats =
+                jobs.getSideOutput(RecordRouter.HEARTBEATS).broadcast(RunAssembler.KNOWN);
+        SingleOutputStreamOperator<HostInput> held =
+                jobs.keyBy(JobInput::key)
+                        .connect(heartbeats)
+                        .process(new RunAssembler(settings))
+                        .uid(RunAssembler.UID)
+                        .name(RunAssembler.UID);
+        SingleOutputStreamOperator<SinkRow> usage =
+                held.union(
+                                jobs.getSideOutput(RecordRouter.HOSTS),
+                                scrapes.getSideOutput(RecordRouter.HOSTS))
+                        .keyBy(HostInput::key)
+                        .connect(heartbeats)
+                        .process(new HostAttributor(settings))
+                        .uid(HostAttributor.UID)
+                        .name(HostAttributor.UID);
+        usage.union(
+                        held.getSideOutput(RunAssembler.RUN_ROWS),
+                        jobs.getSideOutput(RecordRouter.ROWS),
+                        scrapes.getSideOutput(RecordRouter.ROWS))
+                .sinkTo(sink)
+                .uid(SINK_UID)
+                .name(SINK_UID);
+    }
+}

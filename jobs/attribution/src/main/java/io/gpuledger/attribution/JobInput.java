@@ -1,0 +1,20 @@
+package io.gpuledger.attribution;
+
+/** A job snapshot on its way to the run assembler; also its state. Flat, so that it evolves. */
+public final class JobInput {
+    public String cluster = "";
+    public long rawJobId;
+
+    /** Digest of what was said, apart from when: equal snapshots fold into one. */
+    public String contentKey = "";
+
+    public long firstObservedMs;
+    public long lastObservedMs;
+
+    /** JobSnapshotRecord in single-object encoding. */
+    public byte[] snapshot = new byte[0];
+
+    public String key() {
+        return cluster + "/" + rawJobId;
+    }
+}

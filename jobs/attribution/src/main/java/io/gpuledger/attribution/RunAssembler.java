@@ -1,0 +1,225 @@
+package io.gpuledger.attribution;
+
+import io.gpuledger.core.run.CompletePolls;
+import io.gpuledger.core.run.Holding;
+import io.gpuledger.core.run.JobSnapshot;
+import io.gpuledger.core.run.Run;
+import io.gpuledger.core.run.RunAssembly;
+import io.gpuledger.flink.RowBinary;
+import io.gpuledger.flink.SinkRow;
+import io.gpuledger.flink.SinkTable;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import org.apache.flink.api.common.state.MapState;
+import org.apache.flink.api.common.state.MapStateDescriptor;
+import org.apache.flink.api.common.typeinfo.TypeInformation;
+import org.apache.flink.api.common.typeinfo.Types;
+import org.apache.flink.streaming.api.functions.co.KeyedBroadcastProcessFunction;
+import org.apache.flink.util.Collector;
+import org.apache.flink.util.OutputTag;
+
+/**
+ * Keyed by job: folds snapshots and, when event time has passed them, tells every host what each
+ * run holds there. A host that lost a run is told so.
+ */
+public final class RunAssembler
+        extends KeyedBroadcastProcessFunction<String, JobInput, HeartbeatInput, HostInput> {
+    public static final String UID = "assemble-runs"; // names this operator in every savepoint
+
+    public static final OutputTag<SinkRow> RUN_ROWS =
+            new OutputTag<>("run-rows", TypeInformation.of(SinkRow.class));
+
+    public static final MapStateDescriptor<String, KnownTimes> KNOWN =
+            new MapStateDescriptor<>(
+                    "known-times", Types.STRING, TypeInformation.of(KnownTimes.class));
+
+    private static final long serialVersionUID = 1L;
+
+    /** How often an open run is looked at again. */
+    private static final long OPEN_RUN_TICK_MS = 60_000;
+
+    private final AttributionSettings settings;
+
+    private transient MapState<String, JobInput> snapshots;
+    private transient MapState<String, HostRunState> told;
+    private transient MapState<String, Long> runRevisions;
+
+    public RunAssembler(AttributionSettings settings) {
+        this.settings = settings;
+    }
+
+    @Override
+    public void open(org.apache.flink.api.common.functions.OpenContext context) {
+        snapshots =
+                getRuntimeContext()
+                        .getMapState(
+                                new MapStateDescriptor<>(
+                                        "snapshots",
+                                        Types.STRING,
+                                        TypeInformation.of(JobInput.class)));
+        told =
+                getRuntimeContext()
+                        .getMapState(
+                                new MapStateDescriptor<>(
+                                        "told-hosts",
+                                        Types.STRING,
+                                        TypeInformation.of(HostRunState.class)));
+        runRevisions =
+                getRuntimeContext()
+                        .getMapState(
+                                new MapStateDescriptor<>(
+                                        "run-revisions", Types.STRING, Types.LONG));
+    }
+
+    @Override
+    public void processElement(JobInput input, ReadOnlyContext context, Collector<HostInput> out)
+            throws Exception {
+        JobInput known = snapshots.get(input.contentKey);
+        if (known != null) {
+            if (known.firstObservedMs <= input.firstObservedMs
+                    && known.lastObservedMs >= input.lastObservedMs) {
+                return;
+            }
+            input.firstObservedMs = Math.min(input.firstObservedMs, known.firstObservedMs);
+            input.lastObservedMs = Math.max(input.lastObservedMs, known.lastObservedMs);
+        }
+        JobInput kept = new JobInput();
+        kept.cluster = input.cluster;
+        kept.rawJobId = input.rawJobId;
+        kept.contentKey = input.contentKey;
+        kept.firstObservedMs = input.firstObservedMs;
+        kept.lastObservedMs = input.lastObservedMs;
+        kept.snapshot = input.snapshot;
+        snapshots.put(kept.contentKey, kept);
+        context.timerService().registerEventTimeTimer(input.lastObservedMs);
+    }
+
+    @Override
+    public void processBroadcastElement(
+            HeartbeatInput input, Context context, Collector<HostInput> out) throws Exception {
+        KnownTimes times = context.getBroadcastState(KNOWN).get(input.cluster);
+        times = times == null ? new KnownTimes() : times;
+        times.add(input);
+        context.getBroadcastState(KNOWN).put(input.cluster, times);
+    }
+
+    @Override
+    public void onTimer(long timestamp, OnTimerContext context, Collector<HostInput> out)
+            throws Exception {
+        String cluster = "";
+        long rawJobId = 0;
+        List<JobSnapshot> all = new ArrayList<>();
+        long newest = Long.MIN_VALUE;
+        for (JobInput input : snapshots.values()) {
+            cluster = input.cluster;
+            rawJobId = input.rawJobId;
+            newest = Math.max(newest, input.lastObservedMs);
+            all.add(WireConversion.jobSnapshot(input));
+        }
+        long watermark = context.timerService().currentWatermark();
+        if (watermark == Long.MAX_VALUE && timestamp < newest) {
+            return; // the bounded run ends: only the last timer of a job needs to speak
+        }
+        KnownTimes times = context.getBroadcastState(KNOWN).get(cluster);
+        CompletePolls polls = times == null ? CompletePolls.NONE : new CompletePolls(times.polls);
+        List<Run> runs = RunAssembly.assemble(cluster, rawJobId, all, polls);
+        tell(cluster, rawJobId, runs, context, out);
+        if (watermark != Long.MAX_VALUE && runs.stream().anyMatch(Run::isOpen)) {
+            context.timerService().registerEventTimeTimer(watermark + OPEN_RUN_TICK_MS);
+        }
+    }
+
+    private void tell(
+            String cluster,
+            long rawJobId,
+            List<Run> runs,
+            OnTimerContext context,
+            Collector<HostInput> out)
+            throws Exception {
+        Map<String, HostRunState> now = new HashMap<>();
+        Set<String> runIds = new HashSet<>();
+        for (Run run : runs) {
+            runIds.add(run.runId());
+            Set<String> hosts = new HashSet<>();
+            for (Holding holding : run.holdings()) {
+                hosts.add(holding.host());
+            }
+            for (String host : hosts) {
+                now.put(run.runId() + "@" + host, HostRunState.of(run, host));
+            }
+            writeRun(cluster, run, false, context);
+        }
+        List<String> gone = new ArrayList<>();
+        for (String key : told.keys()) {
+            if (!now.containsKey(key)) {
+                gone.add(key);
+            }
+        }
+        for (String key : gone) {
+            int at = key.lastIndexOf('@');
+            out.collect(
+                    toHost(
+                            cluster,
+                            key.substring(at + 1),
+                            HostRunState.withdrawn(key.substring(0, at))));
+            told.remove(key);
+        }
+        for (Map.Entry<String, HostRunState> entry : now.entrySet()) {
+            HostRunState before = told.get(entry.getKey());
+            String host = entry.getKey().substring(entry.getKey().lastIndexOf('@') + 1);
+            if (before == null || !before.toCore(host).equals(entry.getValue().toCore(host))) {
+                told.put(entry.getKey(), entry.getValue());
+                out.collect(toHost(cluster, host, entry.getValue()));
+            }
+        }
+        withdrawRuns(cluster, rawJobId, runIds, context);
+    }
+
+    /** A start that turned out to be another run's is taken back in the runs table as well. */
+    private void withdrawRuns(
+            String cluster, long rawJobId, Set<String> current, OnTimerContext context)
+            throws Exception {
+        List<String> stale = new ArrayList<>();
+        for (String runId : runRevisions.keys()) {
+            if (!current.contains(runId)) {
+                stale.add(runId);
+            }
+        }
+        for (String runId : stale) {
+            long startMs = Long.parseLong(runId.substring(runId.lastIndexOf('/') + 1)) * 1000;
+            Run empty =
+                    new Run(
+                            runId, rawJobId, "", "", "", "", "", "", "", null, startMs, startMs, 0,
+                            List.of(), List.of(), Map.of(), List.of(), 0);
+            writeRun(cluster, empty, true, context);
+            runRevisions.remove(runId);
+        }
+    }
+
+    private void writeRun(String cluster, Run run, boolean withdrawn, OnTimerContext context)
+            throws Exception {
+        Long last = runRevisions.get(run.runId());
+        long recorded = context.timerService().currentProcessingTime() * 1000;
+        long revision =
+                Math.max(settings.revisionFloor(), Math.max(last == null ? 0 : last + 1, recorded));
+        runRevisions.put(run.runId(), revision);
+        context.output(
+                RUN_ROWS,
+                new SinkRow(
+                        SinkTable.RUNS,
+                        RowBinary.run(cluster, run, withdrawn, settings.inputDigest(), revision)));
+    }
+
+    private static HostInput toHost(String cluster, String host, HostRunState run) {
+        HostInput input = new HostInput();
+        input.kind = HostInput.RUN;
+        input.cluster = cluster;
+        input.host = host;
+        input.run = run;
+        return input;
+    }
+}

@@ -1,0 +1,4 @@
+@NullMarked
+package io.gpuledger.attribution;
+
+import org.jspecify.annotations.NullMarked;

@@ -1,0 +1,51 @@
+package io.gpuledger.core.run;
+
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * One thing a source said of a job, from the first to the last time it was seen saying exactly
+ * that. Repeated polls therefore cost nothing, and the set of them merges by union: commutative,
+ * associative and idempotent. All times are UTC epoch milliseconds; null is "the source does not
+ * say".
+ */
+public record JobSnapshot(
+        JobSource source,
+        long firstObservedMs,
+        long lastObservedMs,
+        String jobId,
+        String state,
+        @Nullable Long submitMs,
+        @Nullable Long startMs,
+        @Nullable Long endMs,
+        @Nullable Integer restartCount,
+        @Nullable String account,
+        @Nullable String user,
+        @Nullable String partition,
+        @Nullable String qos,
+        @Nullable String name,
+        @Nullable List<String> nodes,
+        @Nullable Integer gpuCount,
+        List<String> gpuTypes,
+        @Nullable Integer shardCount,
+        List<NodeDevices> devices,
+        @Nullable Long suspendedTotalMs,
+        @Nullable Long suspendAtMs,
+        @Nullable Long runningBeforeSuspendMs,
+        @Nullable Long resizedAtMs,
+        boolean timeAmbiguous,
+        String contentKey) {
+
+    /**
+     * The job has its devices at {@link #lastObservedMs}. COMPLETING is the way out, not holding.
+     */
+    public boolean holds() {
+        return startMs != null
+                && endMs == null
+                && (state.equals("RUNNING") || state.equals("SUSPENDED"));
+    }
+
+    public boolean isSuspended() {
+        return state.equals("SUSPENDED");
+    }
+}

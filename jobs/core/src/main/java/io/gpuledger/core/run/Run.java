@@ -1,0 +1,46 @@
+package io.gpuledger.core.run;
+
+import io.gpuledger.core.time.Span;
+import java.util.List;
+import java.util.Map;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * One incarnation of a job and what it held.
+ *
+ * @param heldEndMs exclusive end of holding; for a run without a known end the latest evidence,
+ *     flagged OPEN
+ * @param holdings what it held, host {@code ''} when only a total over several hosts is known
+ * @param suspensions disjoint spans inside the held time
+ * @param overheadUntil per host the instant its node epilog freed the cards, when later than the
+ *     end
+ * @param scheduled the accounting rows as the scheduler charges them
+ * @param flags bits of {@link RunFlag}
+ */
+public record Run(
+        String runId,
+        long rawJobId,
+        String jobId,
+        String account,
+        String user,
+        String partition,
+        String qos,
+        String name,
+        String state,
+        @Nullable Long submitMs,
+        long startMs,
+        long heldEndMs,
+        int gpuCount,
+        List<Holding> holdings,
+        List<Span> suspensions,
+        Map<String, Long> overheadUntil,
+        List<ScheduledSpan> scheduled,
+        int flags) {
+
+    /** One accounting row: GPUs from start to end, as sreport counts it. */
+    public record ScheduledSpan(long startMs, long endMs, int gpus) {}
+
+    public boolean isOpen() {
+        return (flags & RunFlag.OPEN.bit()) != 0;
+    }
+}

@@ -1,0 +1,4 @@
+@NullMarked
+package io.gpuledger.core.run;
+
+import org.jspecify.annotations.NullMarked;

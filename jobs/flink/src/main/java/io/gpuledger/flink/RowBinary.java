@@ -1,0 +1,170 @@
+package io.gpuledger.flink;
+
+import io.gpuledger.core.run.Run;
+import io.gpuledger.core.usage.UsageRow;
+import io.gpuledger.schemas.DeadLetterRecord;
+import java.io.ByteArrayOutputStream;
+import java.nio.charset.StandardCharsets;
+import java.util.List;
+import java.util.function.ToIntFunction;
+import java.util.function.ToLongFunction;
+
+/** Encodes rows as ClickHouse's RowBinary: little-endian numbers, strings with a LEB128 length. */
+public final class RowBinary {
+    private final ByteArrayOutputStream out = new ByteArrayOutputStream(256);
+
+    private RowBinary() {}
+
+    /** A row of {@code usage_minute} or {@code usage_hour}. */
+    public static byte[] usage(UsageRow row, long inputDigest, long revision) {
+        RowBinary b = new RowBinary();
+        b.string(row.cluster());
+        b.string(row.host());
+        b.number(row.gpuIndex(), 2);
+        b.string(row.unplacedRun());
+        b.number(Math.floorDiv(row.windowStartMs(), 1000L), 4);
+        b.number(row.existsMs(), 8);
+        b.string(row.gpuUuid());
+        b.string(row.gpuModel());
+        b.number(inputDigest, 8);
+        b.number(revision, 8);
+        List<UsageRow.Holder> holders = row.holders();
+        b.strings(holders, h -> h.bucket().name());
+        b.strings(holders, UsageRow.Holder::runId);
+        b.strings(holders, UsageRow.Holder::jobId);
+        b.strings(holders, UsageRow.Holder::account);
+        b.strings(holders, UsageRow.Holder::user);
+        b.strings(holders, UsageRow.Holder::partition);
+        b.strings(holders, UsageRow.Holder::qos);
+        b.strings(holders, UsageRow.Holder::grantId);
+        b.numbers(holders, UsageRow.Holder::instance, 2);
+        b.longs(holders, UsageRow.Holder::gpuMs);
+        b.longs(holders, UsageRow.Holder::chargedGpuUs);
+        b.longs(holders, UsageRow.Holder::coveredMs);
+        b.longs(holders, UsageRow.Holder::activeGpuUs);
+        b.longs(holders, UsageRow.Holder::smActiveGpuUs);
+        b.longs(holders, UsageRow.Holder::tensorActiveGpuUs);
+        b.longs(holders, UsageRow.Holder::dramActiveGpuUs);
+        b.longs(holders, UsageRow.Holder::memoryMibMs);
+        b.longs(holders, UsageRow.Holder::energyMj);
+        b.longs(holders, UsageRow.Holder::heldIdleMs);
+        b.numbers(holders, UsageRow.Holder::flags, 4);
+        return b.out.toByteArray();
+    }
+
+    /** A row of {@code runs}; {@code withdrawn}: the run turned out not to be one. */
+    public static byte[] run(
+            String cluster, Run run, boolean withdrawn, long inputDigest, long revision) {
+        RowBinary b = new RowBinary();
+        b.string(cluster);
+        b.string(run.runId());
+        b.number(run.rawJobId(), 8);
+        b.string(run.jobId());
+        b.string(run.account());
+        b.string(run.user());
+        b.string(run.partition());
+        b.string(run.qos());
+        b.string(run.name());
+        b.string(run.state());
+        Long submit = run.submitMs();
+        b.out.write(submit == null ? 1 : 0);
+        if (submit != null) {
+            b.number(submit, 8);
+        }
+        b.number(run.startMs(), 8);
+        b.out.write(run.isOpen() ? 1 : 0);
+        if (!run.isOpen()) {
+            b.number(run.heldEndMs(), 8);
+        }
+        b.number(run.flags(), 4);
+        b.number(run.gpuCount(), 4);
+        b.longs(run.scheduled(), Run.ScheduledSpan::startMs);
+        b.longs(run.scheduled(), Run.ScheduledSpan::endMs);
+        b.numbers(run.scheduled(), Run.ScheduledSpan::gpus, 4);
+        b.out.write(withdrawn ? 1 : 0);
+        b.number(inputDigest, 8);
+        b.number(revision, 8);
+        return b.out.toByteArray();
+    }
+
+    /** A row of {@code dead_letters}. */
+    public static byte[] deadLetter(DeadLetterRecord letter, long inputDigest) {
+        RowBinary b = new RowBinary();
+        b.string(letter.getCluster());
+        b.number(letter.getRecordedAtMs(), 8);
+        b.string(letter.getReason());
+        b.string(letter.getDetail());
+        b.string(letter.getSource());
+        b.number(letter.getPartition(), 4);
+        b.number(letter.getPosition(), 8);
+        b.string(letter.getPayload());
+        b.number(inputDigest, 8);
+        return b.out.toByteArray();
+    }
+
+    /** A row of {@code hosts}. */
+    public static byte[] host(
+            String cluster,
+            String host,
+            long observedAtMs,
+            List<String> states,
+            int gpuCount,
+            String gres,
+            long revision) {
+        RowBinary b = new RowBinary();
+        b.string(cluster);
+        b.string(host);
+        b.number(observedAtMs, 8);
+        b.strings(states, s -> s);
+        b.number(gpuCount, 4);
+        b.string(gres);
+        b.number(revision, 8);
+        return b.out.toByteArray();
+    }
+
+    private void string(String value) {
+        byte[] bytes = value.getBytes(StandardCharsets.UTF_8);
+        length(bytes.length);
+        out.write(bytes, 0, bytes.length);
+    }
+
+    private void length(int length) {
+        int rest = length;
+        while (rest >= 0x80) {
+            out.write((rest & 0x7f) | 0x80);
+            rest >>>= 7;
+        }
+        out.write(rest);
+    }
+
+    private void number(long value, int bytes) {
+        for (int i = 0; i < bytes; i++) {
+            out.write((int) (value >>> (8 * i)) & 0xff);
+        }
+    }
+
+    private interface StringOf<T> {
+        String of(T item);
+    }
+
+    private <T> void strings(List<T> items, StringOf<T> value) {
+        length(items.size());
+        for (T item : items) {
+            string(value.of(item));
+        }
+    }
+
+    private <T> void longs(List<T> items, ToLongFunction<T> value) {
+        length(items.size());
+        for (T item : items) {
+            number(value.applyAsLong(item), 8);
+        }
+    }
+
+    private <T> void numbers(List<T> items, ToIntFunction<T> value, int bytes) {
+        length(items.size());
+        for (T item : items) {
+            number(value.applyAsInt(item), bytes);
+        }
+    }
+}

@@ -1,0 +1,23 @@
+package io.gpuledger.flink;
+
+/** One record in single-object encoding and where it came from. A Flink POJO: public and flat. */
+public final class WireMessage {
+    public byte[] value = new byte[0];
+
+    /** Topic or file. */
+    public String source = "";
+
+    public int partition = -1;
+
+    /** Kafka offset or ordinal in the file. */
+    public long position = -1;
+
+    public WireMessage() {}
+
+    public WireMessage(byte[] value, String source, int partition, long position) {
+        this.value = value;
+        this.source = source;
+        this.partition = partition;
+        this.position = position;
+    }
+}

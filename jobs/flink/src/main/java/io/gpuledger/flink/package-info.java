@@ -1,0 +1,4 @@
+@NullMarked
+package io.gpuledger.flink;
+
+import org.jspecify.annotations.NullMarked;
