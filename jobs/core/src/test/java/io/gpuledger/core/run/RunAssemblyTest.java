@@ -1,0 +1,343 @@
+package io.gpuledger.core.run;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.gpuledger.core.time.Span;
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.List;
+import java.util.Random;
+import org.jspecify.annotations.Nullable;
+import org.junit.jupiter.api.Test;
+
+/**
+ * The numbered observations of a real Slurm, one example each; seconds count from an arbitrary
+ * zero.
+ */
+class RunAssemblyTest {
+    private static final String CLUSTER = "c";
+
+    @Test
+    void a_finished_job_holds_from_start_to_end_on_its_explicit_cards() {
+        Run run =
+                only(
+                        List.of(
+                                poll(10, "RUNNING", 8, null, List.of("n1"), card("n1", 1, 2)),
+                                row(60, "COMPLETED", 8, 8, 50L, List.of("n1"), 2, 0)));
+
+        assertThat(run.heldEndMs()).isEqualTo(50_000);
+        assertThat(run.holdings())
+                .containsExactly(
+                        new Holding("n1", 1, "h100", 0, 1, 8_000, 50_000),
+                        new Holding("n1", 2, "h100", 0, 1, 8_000, 50_000));
+        assertThat(run.flags()).isZero();
+    }
+
+    @Test
+    void a_requeue_of_a_finished_job_does_not_move_its_end() {
+        Run run =
+                only(
+                        List.of(
+                                poll(10, "RUNNING", 8, null, List.of("n1"), card("n1", 1)),
+                                poll(52, "COMPLETED", 8, 50L, List.of("n1")),
+                                row(90, "REQUEUED", 8, 8, 80L, List.of("n1"), 1, 0)));
+
+        assertThat(run.heldEndMs()).isEqualTo(50_000);
+        assertThat(run.scheduled()).containsExactly(new Run.ScheduledSpan(8_000, 80_000, 1));
+    }
+
+    @Test
+    void a_cancel_while_suspended_holds_until_the_controller_epilog() {
+        Run run =
+                only(
+                        List.of(
+                                poll(10, "RUNNING", 8, null, List.of("n1"), card("n1", 6)),
+                                suspended(31, 8, 28, 20, card("n1", 6)),
+                                row(90, "CANCELLED", 8, 8, 28L, List.of("n1"), 1, 0),
+                                hook(JobSource.EPILOG_SLURMCTLD, 42_300, "n1")));
+
+        assertThat(run.heldEndMs()).isEqualTo(42_000);
+        assertThat(run.suspensions()).containsExactly(new Span(28_000, 42_000));
+    }
+
+    @Test
+    void a_resized_run_is_one_run_with_a_span_for_each_layout() {
+        Run run =
+                only(
+                        List.of(
+                                poll(
+                                        10,
+                                        "RUNNING",
+                                        8,
+                                        null,
+                                        List.of("n2", "n3"),
+                                        card("n2", 1, 2),
+                                        card("n3", 0, 1)),
+                                poll(45, "RUNNING", 8, null, List.of("n2"), card("n2", 1, 2)),
+                                row(90, "RESIZING", 8, 8, 42L, List.of("n2", "n3"), 4, 0),
+                                row(90, "COMPLETED", 42, 8, 68L, List.of("n2"), 2, 0)));
+
+        assertThat(gpuMs(run)).isEqualTo(4 * 34_000 + 2 * 26_000);
+        assertThat(run.runId()).isEqualTo("c/1/8");
+    }
+
+    @Test
+    void suspended_time_is_known_from_polls_before_accounting_has_it() {
+        JobSnapshot resumed =
+                snapshot(
+                        JobSource.CONTROLLER,
+                        60_000,
+                        "RUNNING",
+                        null,
+                        8_000L,
+                        null,
+                        List.of("n1"),
+                        1,
+                        List.of(card("n1", 1)),
+                        null,
+                        55_000L,
+                        27_000L);
+
+        Run run = only(List.of(suspended(36, 8, 35, 27, card("n1", 1)), resumed));
+
+        assertThat(run.suspensions()).containsExactly(new Span(35_000, 55_000));
+        assertThat(run.isOpen()).isTrue();
+    }
+
+    @Test
+    void a_run_absent_from_a_complete_poll_ends_there_as_an_estimate() {
+        List<Run> runs =
+                RunAssembly.assemble(
+                        CLUSTER,
+                        1,
+                        List.of(poll(10, "RUNNING", 8, null, List.of("n1"), card("n1", 1))),
+                        new CompletePolls(new long[] {10_000, 13_000, 16_000}));
+
+        assertThat(runs).hasSize(1);
+        assertThat(runs.get(0).heldEndMs()).isEqualTo(13_000);
+        assertThat(runs.get(0).flags()).isEqualTo(RunFlag.END_ESTIMATED.bit());
+    }
+
+    @Test
+    void a_pending_job_is_no_run() {
+        assertThat(
+                        RunAssembly.assemble(
+                                CLUSTER,
+                                1,
+                                List.of(poll(10, "PENDING", null, null, List.of())),
+                                CompletePolls.NONE))
+                .isEmpty();
+    }
+
+    @Test
+    void counts_split_evenly_over_hosts_or_stay_without_a_host() {
+        Run even = only(List.of(row(90, "COMPLETED", 8, 8, 10L, List.of("a", "b"), 4, 0)));
+        Run odd = only(List.of(row(90, "COMPLETED", 8, 8, 10L, List.of("a", "b"), 3, 0)));
+
+        assertThat(even.holdings()).extracting(Holding::count).containsExactly(2, 2);
+        assertThat(even.flags()).isEqualTo(RunFlag.SPLIT_ASSUMED.bit());
+        assertThat(odd.holdings()).extracting(Holding::host).containsExactly("");
+    }
+
+    @Test
+    void the_order_and_repetition_of_snapshots_never_matter() {
+        for (long seed = 0; seed < 2_000; seed++) {
+            Random random = new Random(seed);
+            List<JobSnapshot> snapshots = new ArrayList<>();
+            int n = 2 + random.nextInt(8);
+            for (int i = 0; i < n; i++) {
+                snapshots.add(randomSnapshot(random));
+            }
+            List<Run> expected =
+                    RunAssembly.assemble(
+                            CLUSTER, 1, snapshots, new CompletePolls(new long[] {99_000}));
+            List<JobSnapshot> shuffled = new ArrayList<>(snapshots);
+            Collections.shuffle(shuffled, random);
+
+            assertThat(
+                            RunAssembly.assemble(
+                                    CLUSTER, 1, shuffled, new CompletePolls(new long[] {99_000})))
+                    .as("seed %d", seed)
+                    .isEqualTo(expected);
+        }
+    }
+
+    private static JobSnapshot randomSnapshot(Random random) {
+        long start = 8 + 40L * random.nextInt(2);
+        return switch (random.nextInt(5)) {
+            case 0 ->
+                    poll(
+                            start + random.nextInt(30),
+                            random.nextBoolean() ? "RUNNING" : "SUSPENDED",
+                            start,
+                            null,
+                            List.of("n1"),
+                            card("n1", random.nextInt(3)));
+            case 1 ->
+                    row(
+                            95,
+                            "COMPLETED",
+                            start,
+                            start,
+                            start + random.nextInt(40),
+                            List.of("n1"),
+                            1 + random.nextInt(2),
+                            random.nextInt(5));
+            case 2 -> hook(JobSource.EPILOG, (start + random.nextInt(40)) * 1000 + 77, "n1");
+            case 3 -> hook(JobSource.PROLOG, (start + random.nextInt(2)) * 1000 + 77, "n1");
+            default -> poll(start + 30, "COMPLETED", start, start + 20, List.of("n1"));
+        };
+    }
+
+    private static Run only(List<JobSnapshot> snapshots) {
+        List<Run> runs = RunAssembly.assemble(CLUSTER, 1, snapshots, CompletePolls.NONE);
+        assertThat(runs).hasSize(1);
+        return runs.get(0);
+    }
+
+    private static long gpuMs(Run run) {
+        return run.holdings().stream().mapToLong(h -> h.count() * (h.endMs() - h.startMs())).sum();
+    }
+
+    private static NodeDevices card(String host, Integer... indices) {
+        return new NodeDevices(
+                host, NodeDevices.GPU, "h100", indices.length, List.of(indices), List.of());
+    }
+
+    private static JobSnapshot poll(
+            long atS,
+            String state,
+            @Nullable Number startS,
+            @Nullable Long endS,
+            List<String> nodes,
+            NodeDevices... devices) {
+        int count = 0;
+        for (NodeDevices d : devices) {
+            count += d.count();
+        }
+        return snapshot(
+                JobSource.CONTROLLER,
+                atS * 1000,
+                state,
+                null,
+                startS == null ? null : startS.longValue() * 1000,
+                endS == null ? null : endS * 1000,
+                nodes,
+                devices.length == 0 ? null : count,
+                List.of(devices),
+                null,
+                null,
+                null);
+    }
+
+    private static JobSnapshot suspended(
+            long atS, long startS, long suspendS, long ranS, NodeDevices devices) {
+        return snapshot(
+                JobSource.CONTROLLER,
+                atS * 1000,
+                "SUSPENDED",
+                null,
+                startS * 1000,
+                null,
+                List.of(devices.host()),
+                devices.count(),
+                List.of(devices),
+                null,
+                suspendS * 1000,
+                ranS * 1000);
+    }
+
+    private static JobSnapshot row(
+            long atS,
+            String state,
+            long submitS,
+            long startS,
+            @Nullable Long endS,
+            List<String> nodes,
+            int gpus,
+            long suspendedS) {
+        return snapshot(
+                JobSource.ACCOUNTING,
+                atS * 1000,
+                state,
+                submitS * 1000,
+                startS * 1000,
+                endS == null ? null : endS * 1000,
+                nodes,
+                gpus,
+                List.of(),
+                suspendedS * 1000,
+                null,
+                null);
+    }
+
+    private static JobSnapshot hook(JobSource source, long atMs, String node) {
+        return snapshot(
+                source,
+                atMs,
+                "",
+                null,
+                null,
+                null,
+                List.of(node),
+                null,
+                List.of(),
+                null,
+                null,
+                null);
+    }
+
+    private static JobSnapshot snapshot(
+            JobSource source,
+            long atMs,
+            String state,
+            @Nullable Long submitMs,
+            @Nullable Long startMs,
+            @Nullable Long endMs,
+            List<String> nodes,
+            @Nullable Integer gpus,
+            List<NodeDevices> devices,
+            @Nullable Long suspendedTotalMs,
+            @Nullable Long suspendAtMs,
+            @Nullable Long ranMs) {
+        String content =
+                source
+                        + state
+                        + submitMs
+                        + startMs
+                        + endMs
+                        + nodes
+                        + gpus
+                        + devices
+                        + suspendedTotalMs
+                        + suspendAtMs
+                        + ranMs
+                        + (source.name().contains("LOG") ? atMs : "");
+        return new JobSnapshot(
+                source,
+                atMs,
+                atMs,
+                "1",
+                state,
+                submitMs,
+                startMs,
+                endMs,
+                null,
+                "g1",
+                "alice",
+                "batch",
+                "normal",
+                "name",
+                nodes,
+                gpus,
+                List.of("h100"),
+                null,
+                devices,
+                suspendedTotalMs,
+                suspendAtMs,
+                ranMs,
+                null,
+                false,
+                content);
+    }
+}
