@@ -54,6 +54,7 @@ public enum SinkTable {
                     "input_digest"));
 
     private final String tableName;
+
     @SuppressWarnings("ImmutableEnumChecker") // only ever List.of
     private final List<String> columns;
 

@@ -1,0 +1,68 @@
+package io.gpuledger.architecture;
+
+import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.classes;
+import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.noClasses;
+
+import com.tngtech.archunit.core.importer.ImportOption;
+import com.tngtech.archunit.junit.AnalyzeClasses;
+import com.tngtech.archunit.junit.ArchTest;
+import com.tngtech.archunit.lang.ArchRule;
+
+/** Who may know whom: DESIGN section 11. */
+@AnalyzeClasses(packages = "io.gpuledger", importOptions = ImportOption.DoNotIncludeTests.class)
+class DependencyDirectionTest {
+    @ArchTest
+    static final ArchRule CORE_KNOWS_ONLY_THE_JDK =
+            classes()
+                    .that()
+                    .resideInAPackage("io.gpuledger.core..")
+                    .should()
+                    .onlyDependOnClassesThat()
+                    .resideInAnyPackage("io.gpuledger.core..", "java..", "org.jspecify..");
+
+    @ArchTest
+    static final ArchRule CORE_DOES_NO_IO =
+            noClasses()
+                    .that()
+                    .resideInAPackage("io.gpuledger.core..")
+                    .should()
+                    .dependOnClassesThat()
+                    .resideInAnyPackage("java.io..", "java.nio..", "java.net..", "java.sql..");
+
+    @ArchTest
+    static final ArchRule CORE_HAS_NO_CLOCK =
+            noClasses()
+                    .that()
+                    .resideInAPackage("io.gpuledger.core..")
+                    .should()
+                    .callMethod(System.class, "currentTimeMillis")
+                    .orShould()
+                    .callMethod(System.class, "nanoTime")
+                    .orShould()
+                    .callMethod(java.time.Instant.class, "now");
+
+    @ArchTest
+    static final ArchRule COLLECTORS_KNOW_NO_FLINK =
+            noClasses()
+                    .that()
+                    .resideInAPackage("io.gpuledger.collectors..")
+                    .should()
+                    .dependOnClassesThat()
+                    .resideInAnyPackage(
+                            "org.apache.flink..",
+                            "io.gpuledger.flink..",
+                            "io.gpuledger.attribution..")
+                    .allowEmptyShould(true);
+
+    @ArchTest
+    static final ArchRule JOBS_KNOW_NO_ENDS =
+            noClasses()
+                    .that()
+                    .resideInAnyPackage("io.gpuledger.flink..", "io.gpuledger.attribution..")
+                    .should()
+                    .dependOnClassesThat()
+                    .resideInAnyPackage(
+                            "io.gpuledger.cli..",
+                            "io.gpuledger.local..",
+                            "io.gpuledger.collectors..");
+}
