@@ -1,0 +1,50 @@
+package io.gpuledger.attribution;
+
+import io.gpuledger.flink.ClickHouseSink;
+import io.gpuledger.flink.KafkaWireSource;
+import io.gpuledger.flink.StrictEnvironment;
+import java.time.Duration;
+import java.util.List;
+import org.apache.flink.configuration.Configuration;
+import org.apache.flink.streaming.api.environment.StreamExecutionEnvironment;
+
+/** The live job: Kafka to ClickHouse without end. */
+public final class AttributionJob {
+    private static final Duration OUT_OF_ORDER = Duration.ofSeconds(30);
+    private static final Duration IDLE = Duration.ofMinutes(1);
+    private static final Duration CHECKPOINT = Duration.ofSeconds(10);
+
+    private AttributionJob() {}
+
+    /** Builds the live graph in an environment; the caller executes it. */
+    public static StreamExecutionEnvironment build(
+            Configuration flink,
+            String brokers,
+            ClickHouseSink sink,
+            AttributionSettings settings,
+            int parallelism) {
+        StreamExecutionEnvironment env = StrictEnvironment.create(flink);
+        env.setParallelism(parallelism);
+        env.enableCheckpointing(CHECKPOINT.toMillis());
+        AttributionGraph.assemble(
+                KafkaWireSource.read(
+                        env,
+                        "scheduler-source",
+                        brokers,
+                        "gpu-ledger-attribution",
+                        List.of("job-snapshots", "host-snapshots"),
+                        OUT_OF_ORDER,
+                        IDLE),
+                KafkaWireSource.read(
+                        env,
+                        "telemetry-source",
+                        brokers,
+                        "gpu-ledger-attribution",
+                        List.of("gpu-telemetry"),
+                        OUT_OF_ORDER,
+                        IDLE),
+                settings,
+                sink);
+        return env;
+    }
+}

@@ -1,0 +1,69 @@
+package io.gpuledger.flink;
+
+import java.time.Duration;
+import java.util.List;
+import org.apache.flink.api.common.eventtime.WatermarkStrategy;
+import org.apache.flink.api.common.typeinfo.TypeInformation;
+import org.apache.flink.connector.kafka.source.KafkaSource;
+import org.apache.flink.connector.kafka.source.enumerator.initializer.OffsetsInitializer;
+import org.apache.flink.connector.kafka.source.reader.deserializer.KafkaRecordDeserializationSchema;
+import org.apache.flink.streaming.api.datastream.DataStream;
+import org.apache.flink.streaming.api.environment.StreamExecutionEnvironment;
+import org.apache.flink.util.Collector;
+import org.apache.kafka.clients.consumer.ConsumerRecord;
+import org.apache.kafka.clients.consumer.OffsetResetStrategy;
+
+/** Topics as streams of undecoded records; the Kafka timestamp is the observation time. */
+public final class KafkaWireSource {
+    private KafkaWireSource() {}
+
+    /**
+     * Reads topics from the committed offsets, else from the beginning.
+     *
+     * @param outOfOrder how far records of one partition may lie behind each other
+     * @param idle a partition silent this long no longer holds back event time
+     */
+    @SuppressWarnings("deprecation") // the connector still asks for Kafka's deprecated enum
+    public static DataStream<WireMessage> read(
+            StreamExecutionEnvironment env,
+            String name,
+            String brokers,
+            String groupId,
+            List<String> topics,
+            Duration outOfOrder,
+            Duration idle) {
+        KafkaSource<WireMessage> source =
+                KafkaSource.<WireMessage>builder()
+                        .setBootstrapServers(brokers)
+                        .setTopics(topics)
+                        .setGroupId(groupId)
+                        .setStartingOffsets(
+                                OffsetsInitializer.committedOffsets(OffsetResetStrategy.EARLIEST))
+                        .setDeserializer(new Positions())
+                        .build();
+        return env.fromSource(
+                        source,
+                        WatermarkStrategy.<WireMessage>forBoundedOutOfOrderness(outOfOrder)
+                                .withIdleness(idle),
+                        name)
+                .uid(name)
+                .name(name);
+    }
+
+    private static final class Positions implements KafkaRecordDeserializationSchema<WireMessage> {
+        private static final long serialVersionUID = 1L;
+
+        @Override
+        public void deserialize(ConsumerRecord<byte[], byte[]> record, Collector<WireMessage> out) {
+            // A tombstone carries nothing to decode; the router makes it a dead letter.
+            byte[] value = record.value() == null ? new byte[0] : record.value();
+            out.collect(
+                    new WireMessage(value, record.topic(), record.partition(), record.offset()));
+        }
+
+        @Override
+        public TypeInformation<WireMessage> getProducedType() {
+            return TypeInformation.of(WireMessage.class);
+        }
+    }
+}
