@@ -1,0 +1,120 @@
+package io.gpuledger.sql;
+
+import java.io.IOException;
+import java.io.InputStream;
+import java.io.UncheckedIOException;
+import java.nio.charset.StandardCharsets;
+import java.security.MessageDigest;
+import java.security.NoSuchAlgorithmException;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.HexFormat;
+import java.util.List;
+import java.util.Map;
+
+/**
+ * Brings a database to the schema of this version. Forward only; every statement can run again, so
+ * a run that was killed half-way is simply repeated. Views are made anew each time.
+ */
+public final class Migrator {
+    private static final List<String> MIGRATIONS =
+            List.of("V0001__usage.sql", "V0002__runs_hosts_dead_letters.sql");
+    private static final List<String> VIEWS =
+            List.of("usage_minute_current.sql", "usage_hour_current.sql");
+
+    private Migrator() {}
+
+    /**
+     * Applies what is missing.
+     *
+     * @return names of the migrations applied now, empty when there were none
+     * @throws IllegalStateException when an applied migration was edited since
+     */
+    public static List<String> migrate(Warehouse warehouse) {
+        warehouse
+                .inDatabase("")
+                .execute(
+                        "CREATE DATABASE IF NOT EXISTS {name:Identifier}",
+                        Map.of("name", warehouse.database()));
+        warehouse.execute(
+                """
+                CREATE TABLE IF NOT EXISTS schema_migrations
+                (
+                    name String,
+                    checksum String,
+                    applied_at DateTime64(3, 'UTC') DEFAULT now64(3, 'UTC')
+                )
+                ENGINE = ReplacingMergeTree(applied_at)
+                ORDER BY name
+                """,
+                Map.of());
+        Map<String, String> applied = new HashMap<>();
+        for (List<String> row :
+                warehouse.query("SELECT name, checksum FROM schema_migrations FINAL", Map.of())) {
+            applied.put(row.get(0), row.get(1));
+        }
+        List<String> now = new ArrayList<>();
+        for (String name : MIGRATIONS) {
+            String text = read("migrations/" + name);
+            String checksum = checksum(text);
+            String before = applied.get(name);
+            if (before != null && !before.equals(checksum)) {
+                throw new IllegalStateException(
+                        "migration %s was applied as %s and is now %s: restore its text and add a new migration"
+                                .formatted(
+                                        name, before.substring(0, 12), checksum.substring(0, 12)));
+            }
+            if (before == null) {
+                statements(text).forEach(s -> warehouse.execute(s, Map.of()));
+                warehouse.execute(
+                        "INSERT INTO schema_migrations (name, checksum) "
+                                + "VALUES ({name:String}, {checksum:String})",
+                        Map.of("name", name, "checksum", checksum));
+                now.add(name);
+            }
+        }
+        for (String view : VIEWS) {
+            statements(read("views/" + view)).forEach(s -> warehouse.execute(s, Map.of()));
+        }
+        return now;
+    }
+
+    /** Statements end with a semicolon at the end of a line; comment lines are dropped. */
+    static List<String> statements(String text) {
+        StringBuilder code = new StringBuilder();
+        for (String line : text.split("\n", -1)) {
+            if (!line.startsWith("--")) {
+                code.append(line).append('\n');
+            }
+        }
+        List<String> statements = new ArrayList<>();
+        for (String statement : code.toString().split(";\n", -1)) {
+            if (!statement.isBlank()) {
+                statements.add(statement.strip());
+            }
+        }
+        return statements;
+    }
+
+    private static String read(String resource) {
+        try (InputStream in = Migrator.class.getResourceAsStream("/" + resource)) {
+            if (in == null) {
+                throw new IllegalStateException("resource " + resource + " is not packaged");
+            }
+            return new String(in.readAllBytes(), StandardCharsets.UTF_8);
+        } catch (IOException e) {
+            throw new UncheckedIOException("reading " + resource, e);
+        }
+    }
+
+    private static String checksum(String text) {
+        try {
+            byte[] sha =
+                    MessageDigest.getInstance("SHA-256")
+                            .digest(text.getBytes(StandardCharsets.UTF_8));
+            return HexFormat.of().formatHex(sha);
+        } catch (NoSuchAlgorithmException e) {
+            throw new IllegalStateException("every JDK has SHA-256", e);
+        }
+    }
+}

@@ -1,0 +1,118 @@
+package io.gpuledger.sql;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import java.io.IOException;
+import java.net.URI;
+import java.net.URLEncoder;
+import java.net.http.HttpClient;
+import java.net.http.HttpRequest;
+import java.net.http.HttpResponse;
+import java.nio.charset.StandardCharsets;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+
+/** ClickHouse over HTTP: statements, and queries with named parameters, never joined values. */
+public final class Warehouse {
+    private static final ObjectMapper JSON = new ObjectMapper();
+
+    private final HttpClient http =
+            HttpClient.newBuilder().connectTimeout(Duration.ofSeconds(5)).build();
+    private final String url;
+    private final String user;
+    private final String password;
+    private final String database;
+
+    public Warehouse(String url, String user, String password, String database) {
+        this.url = url.endsWith("/") ? url.substring(0, url.length() - 1) : url;
+        this.user = user;
+        this.password = password;
+        this.database = database;
+    }
+
+    public String url() {
+        return url;
+    }
+
+    public String database() {
+        return database;
+    }
+
+    /** The same server, another database; the empty one is the server's default. */
+    public Warehouse inDatabase(String other) {
+        return new Warehouse(url, user, password, other);
+    }
+
+    /** Runs one statement that returns nothing. */
+    public void execute(String sql, Map<String, String> parameters) {
+        post(sql, parameters);
+    }
+
+    /** Rows as text by column name, in the order of the answer; NULL is the empty string. */
+    public List<List<String>> query(String sql, Map<String, String> parameters) {
+        String answer = post(sql + "\nFORMAT JSONCompactStrings", parameters);
+        try {
+            JsonNode root = JSON.readTree(answer);
+            List<List<String>> rows = new ArrayList<>();
+            for (JsonNode row : root.get("data")) {
+                List<String> cells = new ArrayList<>();
+                for (JsonNode cell : row) {
+                    cells.add(cell.isNull() ? "" : cell.asText());
+                }
+                rows.add(cells);
+            }
+            return rows;
+        } catch (IOException e) {
+            throw new IllegalStateException(
+                    "ClickHouse at %s gave no JSON: %s".formatted(url, excerpt(answer)), e);
+        }
+    }
+
+    private String post(String sql, Map<String, String> parameters) {
+        StringBuilder query = new StringBuilder("?wait_end_of_query=1");
+        if (!database.isEmpty()) {
+            query.append("&database=").append(encode(database));
+        }
+        parameters.forEach(
+                (name, value) ->
+                        query.append("&param_")
+                                .append(encode(name))
+                                .append('=')
+                                .append(encode(value)));
+        HttpRequest request =
+                HttpRequest.newBuilder(URI.create(url + "/" + query))
+                        .header("X-ClickHouse-User", user)
+                        .header("X-ClickHouse-Key", password)
+                        .POST(HttpRequest.BodyPublishers.ofString(sql))
+                        .build();
+        try {
+            HttpResponse<String> response =
+                    http.send(request, HttpResponse.BodyHandlers.ofString());
+            if (response.statusCode() != 200) {
+                throw new IllegalStateException(
+                        "ClickHouse at %s answered %d: %s"
+                                .formatted(url, response.statusCode(), excerpt(response.body())));
+            }
+            return response.body();
+        } catch (IOException e) {
+            throw new WarehouseUnreachableException(
+                    "ClickHouse at %s does not answer (%s); start it or give --clickhouse URL"
+                            .formatted(url, e),
+                    e);
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            throw new WarehouseUnreachableException("interrupted while asking " + url, e);
+        }
+    }
+
+    private static String encode(String text) {
+        return URLEncoder.encode(text, StandardCharsets.UTF_8);
+    }
+
+    private static String excerpt(String text) {
+        String line = text.strip().replace('\n', ' ');
+        return line.length() > 500 ? line.substring(0, 500) + " ..." : line;
+    }
+}

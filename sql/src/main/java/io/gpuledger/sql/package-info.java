@@ -1,0 +1,4 @@
+@NullMarked
+package io.gpuledger.sql;
+
+import org.jspecify.annotations.NullMarked;
