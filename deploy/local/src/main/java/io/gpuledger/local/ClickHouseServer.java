@@ -1,0 +1,63 @@
+package io.gpuledger.local;
+
+import com.sun.jna.Library;
+import com.sun.jna.Native;
+import com.sun.jna.Pointer;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * A ClickHouse server in this process: the engine of the chDB library, listening for HTTP on
+ * loopback. The JVM is given up to it, so it runs as a child of its own.
+ *
+ * <p>Arguments: library file, data directory, HTTP port, native port.
+ */
+public final class ClickHouseServer {
+    /** The part of chdb.h that is needed. */
+    private interface Chdb extends Library {
+        @Nullable Pointer chdb_query_cmdline(int argc, String[] argv);
+
+        @Nullable String chdb_result_error(Pointer result);
+    }
+
+    private ClickHouseServer() {}
+
+    public static void main(String[] args) throws IOException {
+        if (args.length != 4) {
+            throw new IllegalArgumentException(
+                    "usage: ClickHouseServer LIBRARY DATA_DIRECTORY HTTP_PORT NATIVE_PORT");
+        }
+        Path data = Path.of(args[1]).toAbsolutePath();
+        Files.createDirectories(data);
+        Path config = data.resolve("config.xml");
+        Files.writeString(
+                config, configuration(Integer.parseInt(args[2]), Integer.parseInt(args[3])));
+        Chdb chdb = Native.load(args[0], Chdb.class);
+        // The engine is a `clickhouse local` that starts its listeners and then never finishes its
+        // query.
+        String[] argv = {
+            "clickhouse",
+            "--path=" + data.resolve("store"),
+            "--config-file=" + config,
+            "--query=SYSTEM START LISTEN HTTP; SYSTEM START LISTEN TCP;"
+                    + " SELECT sleep(3) FROM system.numbers SETTINGS max_block_size = 1 FORMAT Null"
+        };
+        Pointer result = chdb.chdb_query_cmdline(argv.length, argv);
+        String error = result == null ? "no answer" : chdb.chdb_result_error(result);
+        throw new IllegalStateException("ClickHouse ended: " + error);
+    }
+
+    private static String configuration(int httpPort, int nativePort) {
+        return """
+                <clickhouse>
+                  <listen_host>127.0.0.1</listen_host>
+                  <http_port>%d</http_port>
+                  <tcp_port>%d</tcp_port>
+                  <logger><level>warning</level><console>1</console></logger>
+                </clickhouse>
+                """
+                .formatted(httpPort, nativePort);
+    }
+}
