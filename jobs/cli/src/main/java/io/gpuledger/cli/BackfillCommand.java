@@ -1,0 +1,311 @@
+package io.gpuledger.cli;
+
+import io.gpuledger.attribution.AttributionSettings;
+import io.gpuledger.attribution.BackfillJob;
+import io.gpuledger.attribution.SpoolWriter;
+import io.gpuledger.collectors.dcgm.DcgmFileReader;
+import io.gpuledger.collectors.file.InputCount;
+import io.gpuledger.collectors.file.InputException;
+import io.gpuledger.collectors.file.InputFile;
+import io.gpuledger.collectors.file.InputFiles;
+import io.gpuledger.collectors.file.InputFormat;
+import io.gpuledger.collectors.slurm.SlurmFileReader;
+import io.gpuledger.flink.ClickHouseSink;
+import io.gpuledger.sql.Migrator;
+import io.gpuledger.sql.Warehouse;
+import java.io.IOException;
+import java.io.InputStream;
+import java.io.PrintWriter;
+import java.nio.ByteBuffer;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.security.DigestInputStream;
+import java.security.MessageDigest;
+import java.security.NoSuchAlgorithmException;
+import java.time.DateTimeException;
+import java.time.Instant;
+import java.time.ZoneId;
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.HexFormat;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.Callable;
+import java.util.stream.Stream;
+import org.jspecify.annotations.Nullable;
+import picocli.CommandLine;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Option;
+
+/** Reads files of a past span and runs the attribution graph over them once. */
+@Command(
+        name = "backfill",
+        mixinStandardHelpOptions = true,
+        description =
+                "Reads Slurm and DCGM files (directories and .gz too, formats found by content) and writes the usage they show.")
+final class BackfillCommand implements Callable<Integer> {
+    @CommandLine.ParentCommand GpuLedger ledger;
+    @CommandLine.Spec CommandLine.Model.CommandSpec spec;
+
+    @Option(names = "--cluster", required = true, description = "Cluster; beats names inside.")
+    String cluster = "";
+
+    @Option(
+            names = "--zone",
+            defaultValue = "UTC",
+            description = "Zone of times without one (default: ${DEFAULT-VALUE}).")
+    String zone = "UTC";
+
+    @Option(
+            names = "--observed-at",
+            paramLabel = "T",
+            description = "When the files were made, ISO 8601 with zone.")
+    @Nullable String observedAt;
+
+    @Option(
+            names = "--scrape-interval",
+            paramLabel = "SECONDS",
+            defaultValue = "30",
+            description = "Interval of the scrapes (default: ${DEFAULT-VALUE}).")
+    int scrapeIntervalS = 30;
+
+    @Option(
+            names = "--replace",
+            description = "Replace rows of the same hours that came from other inputs.")
+    boolean replace;
+
+    @Option(names = "--slurm", arity = "1..*", paramLabel = "FILE", description = "Slurm files.")
+    List<Path> slurm = new ArrayList<>();
+
+    @Option(names = "--dcgm", arity = "1..*", paramLabel = "FILE", description = "DCGM files.")
+    List<Path> dcgm = new ArrayList<>();
+
+    @Override
+    public Integer call() throws Exception {
+        if (slurm.isEmpty() && dcgm.isEmpty()) {
+            throw new UsageException("give files with --slurm or --dcgm");
+        }
+        Warehouse warehouse = ledger.warehouse();
+        InputFiles slurmFiles = InputFiles.expand(slurm);
+        InputFiles dcgmFiles = InputFiles.expand(dcgm);
+        long digest = digest(slurmFiles, dcgmFiles);
+        Path spool = Files.createTempDirectory("gpu-ledger-backfill");
+        try {
+            SpoolSink sink = read(slurmFiles, dcgmFiles, spool);
+            Migrator.migrate(warehouse);
+            refuseOthers(warehouse, sink, digest);
+            write(warehouse, sink, spool, digest);
+            report(slurmFiles, dcgmFiles, sink);
+            return sink.deadLetters().isEmpty() ? ExitCode.DONE : ExitCode.FINDINGS;
+        } finally {
+            delete(spool);
+        }
+    }
+
+    /** Everything is read before anything is written: a bad file leaves no trace. */
+    private SpoolSink read(InputFiles slurmFiles, InputFiles dcgmFiles, Path spool)
+            throws IOException, InputException {
+        SlurmFileReader slurmReader =
+                new SlurmFileReader(new SlurmFileReader.Options(cluster, zoneId(), observedAtMs()));
+        DcgmFileReader dcgmReader =
+                new DcgmFileReader(
+                        new DcgmFileReader.Options(
+                                cluster, Math.multiplyExact(scrapeIntervalS, 1000)));
+        try (SpoolWriter writer = new SpoolWriter(spool)) {
+            SpoolSink sink = new SpoolSink(writer);
+            for (InputFiles files : List.of(slurmFiles, dcgmFiles)) {
+                for (InputFile file : files.files()) {
+                    if (file.format().family() == InputFormat.Family.SLURM) {
+                        slurmReader.read(file, sink);
+                    } else {
+                        dcgmReader.read(file, sink);
+                    }
+                }
+            }
+            return sink;
+        }
+    }
+
+    private void refuseOthers(Warehouse warehouse, SpoolSink sink, long digest) {
+        if (replace || sink.lastMs() < sink.firstMs()) {
+            return;
+        }
+        List<List<String>> others =
+                warehouse.query(
+                        """
+                        SELECT count(), min(window_start), max(window_start)
+                        FROM usage_hour FINAL
+                        WHERE cluster = {cluster:String} AND exists_ms != 0
+                          AND input_digest != {digest:UInt64}
+                          AND window_start >= toStartOfHour(toDateTime({from:Int64}, 'UTC'))
+                          AND window_start <= toDateTime({to:Int64}, 'UTC')
+                        """,
+                        Map.of(
+                                "cluster",
+                                cluster,
+                                "digest",
+                                Long.toUnsignedString(digest),
+                                "from",
+                                Long.toString(Math.floorDiv(sink.firstMs(), 1000L)),
+                                "to",
+                                Long.toString(Math.floorDiv(sink.lastMs(), 1000L))));
+        if (!others.get(0).get(0).equals("0")) {
+            throw new UsageException(
+                    "cluster %s already has %s rows of other inputs between %s and %s; add --replace to replace them"
+                            .formatted(
+                                    cluster,
+                                    others.get(0).get(0),
+                                    others.get(0).get(1),
+                                    others.get(0).get(2)));
+        }
+    }
+
+    private void write(Warehouse warehouse, SpoolSink sink, Path spool, long digest)
+            throws Exception {
+        long floor =
+                Long.parseLong(
+                        warehouse
+                                .query(
+                                        "SELECT greatest(max(revision), 0) + 1 FROM usage_minute "
+                                                + "WHERE cluster = {cluster:String}",
+                                        Map.of("cluster", cluster))
+                                .get(0)
+                                .get(0));
+        long began = Math.max(floor, System.currentTimeMillis() * 1000);
+        BackfillJob.run(
+                spool,
+                AttributionSettings.backfill(digest, began),
+                new ClickHouseSink(warehouse.url(), "default", "", warehouse.database()),
+                Math.min(2, Runtime.getRuntime().availableProcessors()));
+        if (replace && sink.lastMs() >= sink.firstMs()) {
+            emptyStale(warehouse, "usage_minute", sink, began);
+            emptyStale(warehouse, "usage_hour", sink, began);
+        }
+        sink.writeDeadLetters(warehouse, digest);
+    }
+
+    /** Keys that the new inputs know nothing of get an explicit empty row. */
+    private void emptyStale(Warehouse warehouse, String table, SpoolSink sink, long began) {
+        warehouse.execute(
+                """
+                INSERT INTO {table:Identifier}
+                    (cluster, host, gpu_index, unplaced_run, window_start, exists_ms, revision)
+                SELECT cluster, host, gpu_index, unplaced_run, window_start, 0, {began:UInt64}
+                FROM {table:Identifier} FINAL
+                WHERE cluster = {cluster:String} AND revision < {began:UInt64} AND exists_ms != 0
+                  AND window_start >= toStartOfHour(toDateTime({from:Int64}, 'UTC'))
+                  AND window_start <= toDateTime({to:Int64}, 'UTC')
+                """,
+                Map.of(
+                        "table",
+                        table,
+                        "began",
+                        Long.toString(began),
+                        "cluster",
+                        cluster,
+                        "from",
+                        Long.toString(Math.floorDiv(sink.firstMs(), 1000L)),
+                        "to",
+                        Long.toString(Math.floorDiv(sink.lastMs(), 1000L))));
+    }
+
+    private void report(InputFiles slurmFiles, InputFiles dcgmFiles, SpoolSink sink) {
+        PrintWriter out = spec.commandLine().getErr();
+        long read = 0;
+        long used = 0;
+        long duplicate = 0;
+        for (InputCount count : sink.counts()) {
+            read += count.read();
+            used += count.used();
+            duplicate += count.duplicate();
+        }
+        int files = slurmFiles.files().size() + dcgmFiles.files().size();
+        out.printf(
+                "%d files, %d records: %d used, %d duplicate, %d ignored, %d dead letters%n",
+                files,
+                read,
+                used,
+                duplicate,
+                read - used - duplicate - sink.deadLetters().size(),
+                sink.deadLetters().size());
+        for (InputFiles group : List.of(slurmFiles, dcgmFiles)) {
+            group.ignored().forEach(i -> out.println("ignored " + i.path() + ": " + i.reason()));
+        }
+        sink.deadLetters().stream()
+                .limit(10)
+                .forEach(
+                        d ->
+                                out.println(
+                                        "dead letter "
+                                                + d.getSource()
+                                                + ":"
+                                                + d.getPosition()
+                                                + " "
+                                                + d.getReason()
+                                                + ": "
+                                                + d.getDetail()));
+        out.flush();
+    }
+
+    private ZoneId zoneId() {
+        try {
+            return ZoneId.of(zone);
+        } catch (DateTimeException e) {
+            throw new UsageException(
+                    "--zone %s is no time zone; give one like Europe/Copenhagen".formatted(zone));
+        }
+    }
+
+    private @Nullable Long observedAtMs() {
+        if (observedAt == null) {
+            return null;
+        }
+        try {
+            return Instant.parse(observedAt).toEpochMilli();
+        } catch (DateTimeException e) {
+            throw new UsageException(
+                    "--observed-at %s is no instant; give one like 2026-11-23T12:00:00Z"
+                            .formatted(observedAt));
+        }
+    }
+
+    /** The same files in any order and under any name are the same inputs. */
+    private long digest(InputFiles slurmFiles, InputFiles dcgmFiles)
+            throws IOException, InputException {
+        List<String> hashes = new ArrayList<>();
+        for (InputFiles files : List.of(slurmFiles, dcgmFiles)) {
+            for (InputFile file : files.files()) {
+                MessageDigest sha = sha256();
+                try (InputStream in = new DigestInputStream(file.open(), sha)) {
+                    in.transferTo(java.io.OutputStream.nullOutputStream());
+                } catch (IOException e) {
+                    throw InputFile.unreadable(file.path(), e);
+                }
+                hashes.add(HexFormat.of().formatHex(sha.digest()));
+            }
+        }
+        hashes.sort(Comparator.naturalOrder());
+        MessageDigest all = sha256();
+        hashes.forEach(h -> all.update(h.getBytes(StandardCharsets.UTF_8)));
+        all.update(
+                (cluster + zone + observedAt + scrapeIntervalS).getBytes(StandardCharsets.UTF_8));
+        return ByteBuffer.wrap(all.digest()).getLong() | 1;
+    }
+
+    private static MessageDigest sha256() {
+        try {
+            return MessageDigest.getInstance("SHA-256");
+        } catch (NoSuchAlgorithmException e) {
+            throw new IllegalStateException("every JDK has SHA-256", e);
+        }
+    }
+
+    private static void delete(Path directory) throws IOException {
+        try (Stream<Path> files = Files.walk(directory)) {
+            for (Path file : files.sorted(Comparator.reverseOrder()).toList()) {
+                Files.delete(file);
+            }
+        }
+    }
+}

@@ -1,0 +1,126 @@
+package io.gpuledger.cli;
+
+import io.gpuledger.attribution.SpoolWriter;
+import io.gpuledger.collectors.file.InputCount;
+import io.gpuledger.collectors.file.InputSink;
+import io.gpuledger.schemas.DeadLetterRecord;
+import io.gpuledger.schemas.HostScrapeRecord;
+import io.gpuledger.schemas.HostSnapshotRecord;
+import io.gpuledger.schemas.JobSnapshotRecord;
+import io.gpuledger.schemas.SchedulerHeartbeatRecord;
+import io.gpuledger.sql.Warehouse;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+
+/** Takes what the readers found, onto disk, and remembers the span it covers. */
+final class SpoolSink implements InputSink {
+    private final SpoolWriter spool;
+    private final List<DeadLetterRecord> deadLetters = new ArrayList<>();
+    private final List<InputCount> counts = new ArrayList<>();
+    private long firstMs = Long.MAX_VALUE;
+    private long lastMs = Long.MIN_VALUE;
+
+    SpoolSink(SpoolWriter spool) {
+        this.spool = spool;
+    }
+
+    List<DeadLetterRecord> deadLetters() {
+        return deadLetters;
+    }
+
+    List<InputCount> counts() {
+        return counts;
+    }
+
+    long firstMs() {
+        return firstMs;
+    }
+
+    long lastMs() {
+        return lastMs;
+    }
+
+    private void cover(long atMs) {
+        firstMs = Math.min(firstMs, atMs);
+        lastMs = Math.max(lastMs, atMs);
+    }
+
+    @Override
+    public void job(JobSnapshotRecord r) {
+        if (r.getStartMs() != null) {
+            cover(r.getStartMs());
+            cover(r.getEndMs() == null ? r.getObservedAtMs() : r.getEndMs());
+        }
+        try {
+            spool.scheduler(JobSnapshotRecord.getEncoder().encode(r));
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+    }
+
+    @Override
+    public void host(HostSnapshotRecord r) {
+        cover(r.getObservedAtMs());
+        try {
+            spool.scheduler(HostSnapshotRecord.getEncoder().encode(r));
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+    }
+
+    @Override
+    public void heartbeat(SchedulerHeartbeatRecord r) {
+        try {
+            spool.scheduler(SchedulerHeartbeatRecord.getEncoder().encode(r));
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+    }
+
+    @Override
+    public void scrape(HostScrapeRecord r) {
+        cover(r.getObservedAtMs());
+        try {
+            spool.telemetry(HostScrapeRecord.getEncoder().encode(r));
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+    }
+
+    @Override
+    public void deadLetter(DeadLetterRecord r) {
+        deadLetters.add(r);
+    }
+
+    @Override
+    public void count(InputCount c) {
+        counts.add(c);
+    }
+
+    /** A repeated backfill does not repeat its dead letters. */
+    void writeDeadLetters(Warehouse warehouse, long digest) {
+        for (DeadLetterRecord letter : deadLetters) {
+            warehouse.execute(
+                    """
+                    INSERT INTO dead_letters
+                    SELECT {cluster:String}, now64(3, 'UTC'), {reason:String}, {detail:String},
+                           {source:String}, -1, {position:Int64}, {payload:String}, {digest:UInt64}
+                    WHERE NOT EXISTS (
+                        SELECT 1 FROM dead_letters
+                        WHERE input_digest = {digest:UInt64} AND source = {source:String}
+                          AND position = {position:Int64})
+                    """,
+                    Map.of(
+                            "cluster", letter.getCluster(),
+                            "reason", letter.getReason(),
+                            "detail", letter.getDetail(),
+                            "source", letter.getSource(),
+                            "position", Long.toString(letter.getPosition()),
+                            "payload", letter.getPayload(),
+                            "digest", Long.toUnsignedString(digest)));
+        }
+    }
+}

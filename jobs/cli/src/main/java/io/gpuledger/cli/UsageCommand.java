@@ -1,0 +1,125 @@
+package io.gpuledger.cli;
+
+import io.gpuledger.sql.UsageQuery;
+import java.io.PrintWriter;
+import java.time.DateTimeException;
+import java.time.Instant;
+import java.time.LocalDate;
+import java.time.LocalDateTime;
+import java.time.OffsetDateTime;
+import java.time.ZoneId;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.Callable;
+import org.jspecify.annotations.Nullable;
+import picocli.CommandLine;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Option;
+
+/** Prints consumption. */
+@Command(
+        name = "usage",
+        mixinStandardHelpOptions = true,
+        description = "Consumption by any keys, from the ledger.")
+final class UsageCommand implements Callable<Integer> {
+    /** Output formats. */
+    enum Format {
+        TABLE,
+        CSV,
+        JSON
+    }
+
+    @CommandLine.ParentCommand GpuLedger ledger;
+    @CommandLine.Spec CommandLine.Model.CommandSpec spec;
+
+    @Option(
+            names = "--by",
+            split = ",",
+            required = true,
+            paramLabel = "KEYS",
+            description =
+                    "cluster, grant, account, user, run, job, slot, model, partition, qos, bucket, hour, day, month.")
+    List<String> by = new ArrayList<>();
+
+    @Option(names = "--from", required = true, description = "ISO 8601, inclusive, whole minutes.")
+    String from = "";
+
+    @Option(names = "--to", required = true, description = "ISO 8601, exclusive, whole minutes.")
+    String to = "";
+
+    @Option(names = "--cluster", defaultValue = "", description = "Only this cluster.")
+    String cluster = "";
+
+    @Option(names = "--grant", defaultValue = "", description = "Only this grant.")
+    String grant = "";
+
+    @Option(names = "--account", defaultValue = "", description = "Only this account.")
+    String account = "";
+
+    @Option(names = "--zone", defaultValue = "UTC", description = "Zone of times and days.")
+    String zone = "UTC";
+
+    @Option(
+            names = "--format",
+            defaultValue = "TABLE",
+            description = "table, csv or json (default: table).")
+    Format format = Format.TABLE;
+
+    @Override
+    public Integer call() {
+        ZoneId zoneId;
+        try {
+            zoneId = ZoneId.of(zone);
+        } catch (DateTimeException e) {
+            throw new UsageException(
+                    "--zone %s is no time zone; give one like Europe/Copenhagen".formatted(zone));
+        }
+        UsageQuery query;
+        try {
+            query =
+                    new UsageQuery(
+                            by,
+                            instant("--from", from, zoneId),
+                            instant("--to", to, zoneId),
+                            cluster,
+                            grant,
+                            account,
+                            zoneId);
+        } catch (IllegalArgumentException e) {
+            throw new UsageException(String.valueOf(e.getMessage()));
+        }
+        UsageQuery.Result result = query.run(ledger.warehouse());
+        PrintWriter out = spec.commandLine().getOut();
+        switch (format) {
+            case CSV -> out.print(result.csv());
+            case JSON -> out.println(result.json());
+            case TABLE -> out.print(result.table());
+        }
+        out.flush();
+        return ExitCode.DONE;
+    }
+
+    private static Instant instant(String option, String text, ZoneId zone) {
+        @Nullable Instant instant = parse(text, zone);
+        if (instant == null || instant.getEpochSecond() % 60 != 0 || instant.getNano() != 0) {
+            throw new UsageException(
+                    "%s %s is no whole minute in ISO 8601; give one like 2026-11-01T00:00"
+                            .formatted(option, text));
+        }
+        return instant;
+    }
+
+    private static @Nullable Instant parse(String text, ZoneId zone) {
+        try {
+            if (text.length() == 10) {
+                return LocalDate.parse(text).atStartOfDay(zone).toInstant();
+            }
+            boolean zoned = text.endsWith("Z") || text.matches(".*T.*[+-]\\d\\d:?\\d\\d$");
+            return zoned
+                    ? OffsetDateTime.parse(text).toInstant()
+                    : LocalDateTime.parse(text).atZone(zone).toInstant();
+        } catch (DateTimeException e) {
+            return null;
+        }
+    }
+}

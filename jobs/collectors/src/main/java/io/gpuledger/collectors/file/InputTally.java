@@ -1,0 +1,78 @@
+package io.gpuledger.collectors.file;
+
+import io.gpuledger.schemas.DeadLetterRecord;
+import java.util.SortedMap;
+import java.util.TreeMap;
+
+/** Counts the records of one file while it is read. */
+public final class InputTally {
+    private static final int PAYLOAD_LIMIT = 4096;
+
+    private final String cluster;
+    private final String file;
+    private final InputSink sink;
+    private final SortedMap<String, Long> ignored = new TreeMap<>();
+    private long read;
+    private long used;
+    private long duplicate;
+    private long deadLettered;
+    private long droppedFields;
+
+    public InputTally(String cluster, String file, InputSink sink) {
+        this.cluster = cluster;
+        this.file = file;
+        this.sink = sink;
+    }
+
+    public void used() {
+        read++;
+        used++;
+    }
+
+    public void used(long records) {
+        read += records;
+        used += records;
+    }
+
+    public void duplicate() {
+        read++;
+        duplicate++;
+    }
+
+    public void ignored(String reason) {
+        read++;
+        ignored.merge(reason, 1L, Long::sum);
+    }
+
+    public void droppedField() {
+        droppedFields++;
+    }
+
+    public void deadLetter(String reason, String detail, long position, String payload) {
+        read++;
+        deadLettered++;
+        DeadLetterRecord r = new DeadLetterRecord();
+        r.setCluster(cluster);
+        r.setRecordedAtMs(System.currentTimeMillis());
+        r.setReason(reason);
+        r.setDetail(detail);
+        r.setSource(file);
+        r.setPartition(-1);
+        r.setPosition(position);
+        r.setPayload(
+                payload.length() > PAYLOAD_LIMIT ? payload.substring(0, PAYLOAD_LIMIT) : payload);
+        sink.deadLetter(r);
+    }
+
+    public void close() {
+        sink.count(
+                new InputCount(
+                        file,
+                        read,
+                        used,
+                        duplicate,
+                        new TreeMap<>(ignored),
+                        deadLettered,
+                        droppedFields));
+    }
+}

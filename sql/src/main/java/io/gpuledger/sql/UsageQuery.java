@@ -1,0 +1,262 @@
+package io.gpuledger.sql;
+
+import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.node.ArrayNode;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import java.time.Instant;
+import java.time.ZoneId;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+
+/**
+ * Consumption between two instants by any keys, from minute rows, so that any whole minute is a
+ * boundary. Time nobody holds has empty keys: totals close.
+ */
+public final class UsageQuery {
+    /** The numbers of the public contract, in its order. */
+    static final List<String> NUMBERS =
+            List.of(
+                    "allocated_gpu_ms",
+                    "suspended_gpu_ms",
+                    "overhead_gpu_ms",
+                    "reserved_gpu_ms",
+                    "idle_gpu_ms",
+                    "down_gpu_ms",
+                    "unknown_gpu_ms",
+                    "charged_gpu_us",
+                    "covered_ms",
+                    "active_gpu_us",
+                    "energy_mj",
+                    "held_idle_ms");
+
+    /** Key of the contract to its output columns and the constant expressions behind them. */
+    private static final Map<String, Map<String, String>> KEYS = keys();
+
+    private final List<String> columns = new ArrayList<>();
+    private final List<String> expressions = new ArrayList<>();
+    private final Instant from;
+    private final Instant to;
+    private final String cluster;
+    private final String grant;
+    private final String account;
+    private final ZoneId zone;
+
+    /**
+     * Checks the keys.
+     *
+     * @param cluster only this one, empty for all; so grant and account
+     * @throws IllegalArgumentException for an unknown key or an empty span
+     */
+    public UsageQuery(
+            List<String> by,
+            Instant from,
+            Instant to,
+            String cluster,
+            String grant,
+            String account,
+            ZoneId zone) {
+        for (String key : by) {
+            Map<String, String> definition = KEYS.get(key);
+            if (definition == null) {
+                throw new IllegalArgumentException(
+                        "--by %s is no key; keys are %s".formatted(key, KEYS.keySet()));
+            }
+            definition.forEach(
+                    (column, expression) -> {
+                        if (!columns.contains(column)) {
+                            columns.add(column);
+                            expressions.add(expression);
+                        }
+                    });
+        }
+        if (!from.isBefore(to)) {
+            throw new IllegalArgumentException("--from must be before --to");
+        }
+        this.from = from;
+        this.to = to;
+        this.cluster = cluster;
+        this.grant = grant;
+        this.account = account;
+        this.zone = zone;
+    }
+
+    private static Map<String, Map<String, String>> keys() {
+        Map<String, Map<String, String>> keys = new LinkedHashMap<>();
+        keys.put("cluster", Map.of("cluster", "cluster"));
+        keys.put("grant", Map.of("grant", "grant_id"));
+        keys.put("account", Map.of("account", "account"));
+        keys.put("user", Map.of("user", "user"));
+        keys.put("run", Map.of("run_id", "run_id"));
+        keys.put("job", Map.of("job", "job_id"));
+        Map<String, String> slot = new LinkedHashMap<>();
+        slot.put("cluster", "cluster");
+        slot.put("host", "host");
+        slot.put("gpu_index", "gpu_index");
+        keys.put("slot", slot);
+        keys.put("model", Map.of("model", "gpu_model"));
+        keys.put("partition", Map.of("partition", "partition"));
+        keys.put("qos", Map.of("qos", "qos"));
+        keys.put("bucket", Map.of("bucket", "bucket"));
+        keys.put(
+                "hour",
+                Map.of(
+                        "hour",
+                        "formatDateTime(toStartOfHour(toTimeZone(window_start, {zone:String})), "
+                                + "'%Y-%m-%dT%H:00', {zone:String})"));
+        keys.put("day", Map.of("day", "toString(toDate(window_start, {zone:String}))"));
+        keys.put("month", Map.of("month", "formatDateTime(window_start, '%Y-%m', {zone:String})"));
+        return keys;
+    }
+
+    /** Asks the warehouse; rows come sorted by the keys. */
+    public Result run(Warehouse warehouse) {
+        StringBuilder sql = new StringBuilder("SELECT ");
+        StringBuilder positions = new StringBuilder();
+        for (int i = 0; i < expressions.size(); i++) {
+            sql.append(expressions.get(i)).append(" AS k").append(i).append(", ");
+            positions.append(i == 0 ? "" : ", ").append('k').append(i);
+        }
+        for (String bucket :
+                List.of(
+                        "ALLOCATED",
+                        "SUSPENDED",
+                        "OVERHEAD",
+                        "RESERVED",
+                        "IDLE",
+                        "DOWN",
+                        "UNKNOWN")) {
+            sql.append("sumIf(gpu_ms, bucket = '").append(bucket).append("'), ");
+        }
+        sql.append(
+                """
+                sum(charged_gpu_us), sum(covered_ms), sum(active_gpu_us), sum(energy_mj), sum(held_idle_ms)
+                FROM usage_minute_current
+                WHERE window_start >= toDateTime({from:Int64}, 'UTC')
+                  AND window_start < toDateTime({to:Int64}, 'UTC')
+                  AND ({cluster:String} = '' OR cluster = {cluster:String})
+                  AND ({grant:String} = '' OR grant_id = {grant:String})
+                  AND ({account:String} = '' OR account = {account:String})
+                """);
+        sql.append("GROUP BY ").append(positions).append(" ORDER BY ").append(positions);
+        return new Result(
+                columns,
+                warehouse.query(
+                        sql.toString(),
+                        Map.of(
+                                "from",
+                                Long.toString(from.getEpochSecond()),
+                                "to",
+                                Long.toString(to.getEpochSecond()),
+                                "cluster",
+                                cluster,
+                                "grant",
+                                grant,
+                                "account",
+                                account,
+                                "zone",
+                                zone.getId())));
+    }
+
+    /** The answer: key columns first, then {@link #NUMBERS}. */
+    public record Result(List<String> keys, List<List<String>> rows) {
+        private static final ObjectMapper JSON = new ObjectMapper();
+
+        public String csv() {
+            StringBuilder out = new StringBuilder();
+            out.append(String.join(",", keys)).append(',').append(String.join(",", NUMBERS));
+            out.append('\n');
+            for (List<String> row : rows) {
+                for (int i = 0; i < row.size(); i++) {
+                    out.append(i == 0 ? "" : ",").append(quoted(row.get(i)));
+                }
+                out.append('\n');
+            }
+            return out.toString();
+        }
+
+        private static String quoted(String cell) {
+            boolean plain =
+                    cell.chars().noneMatch(c -> c == ',' || c == '"' || c == '\n' || c == '\r');
+            return plain ? cell : '"' + cell.replace("\"", "\"\"") + '"';
+        }
+
+        public String json() {
+            ArrayNode array = JSON.createArrayNode();
+            for (List<String> row : rows) {
+                ObjectNode object = array.addObject();
+                for (int i = 0; i < keys.size(); i++) {
+                    object.put(keys.get(i), row.get(i));
+                }
+                for (int i = 0; i < NUMBERS.size(); i++) {
+                    object.put(NUMBERS.get(i), Long.parseLong(row.get(keys.size() + i)));
+                }
+            }
+            return array.toPrettyString();
+        }
+
+        /** GPU-hours for people: held, idle, unknown, utilisation of covered time, energy. */
+        public String table() {
+            List<List<String>> cells = new ArrayList<>();
+            List<String> head = new ArrayList<>(keys);
+            head.addAll(
+                    List.of(
+                            "allocated h",
+                            "suspended h",
+                            "idle h",
+                            "unknown h",
+                            "active %",
+                            "energy kWh",
+                            "held idle h"));
+            cells.add(head);
+            for (List<String> row : rows) {
+                List<String> line = new ArrayList<>(row.subList(0, keys.size()));
+                line.add(hours(number(row, 0)));
+                line.add(hours(number(row, 1)));
+                line.add(hours(number(row, 4)));
+                line.add(hours(number(row, 6)));
+                long covered = number(row, 8);
+                line.add(
+                        covered == 0
+                                ? "-"
+                                : String.format(
+                                        Locale.ROOT, "%.1f", number(row, 9) / 10.0 / covered));
+                line.add(String.format(Locale.ROOT, "%.3f", number(row, 10) / 3.6e9));
+                line.add(hours(number(row, 11)));
+                cells.add(line);
+            }
+            return aligned(cells);
+        }
+
+        private long number(List<String> row, int index) {
+            return Long.parseLong(row.get(keys.size() + index));
+        }
+
+        private static String hours(long gpuMs) {
+            return String.format(Locale.ROOT, "%,.3f", gpuMs / 3_600_000.0);
+        }
+
+        private String aligned(List<List<String>> cells) {
+            StringBuilder out = new StringBuilder();
+            int columns = cells.get(0).size();
+            int[] width = new int[columns];
+            for (List<String> line : cells) {
+                for (int i = 0; i < columns; i++) {
+                    width[i] = Math.max(width[i], line.get(i).length());
+                }
+            }
+            for (List<String> line : cells) {
+                for (int i = 0; i < columns; i++) {
+                    String pad = " ".repeat(width[i] - line.get(i).length());
+                    boolean text = i < keys.size();
+                    out.append(i == 0 ? "" : "  ");
+                    out.append(text ? line.get(i) + pad : pad + line.get(i));
+                }
+                out.append('\n');
+            }
+            return out.toString();
+        }
+    }
+}
