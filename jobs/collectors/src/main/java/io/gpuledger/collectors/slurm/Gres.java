@@ -9,6 +9,7 @@ import java.util.List;
 /** GRES texts of one node: {@code gpu:h100:2(IDX:0-1),shard:3(IDX:0(3/4))}. */
 public final class Gres {
     private static final int INDEX_LIMIT = 4096;
+    private static final int COUNT_LIMIT = 100_000;
 
     private Gres() {}
 
@@ -102,6 +103,9 @@ public final class Gres {
                             && Character.isDigit(last.charAt(0))
                             && last.chars().allMatch(Character::isDigit);
             int count = counted ? Integers.parse(last, "GRES " + text) : 1;
+            if (count > COUNT_LIMIT) {
+                throw new BadRecordException("BAD_GRES", "count in '" + token + "' is impossible");
+            }
             int end = counted ? parts.length - 1 : parts.length;
             out.add(new Item(kind, end > 1 ? parts[1] : "", count, inside));
         }

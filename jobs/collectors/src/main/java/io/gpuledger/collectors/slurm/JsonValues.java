@@ -38,6 +38,17 @@ final class JsonValues {
         throw new BadRecordException("BAD_NUMBER", "'" + n + "' is not a whole number");
     }
 
+    static @Nullable Integer integer(JsonNode n) throws BadRecordException {
+        Long v = number(n);
+        return v == null ? null : (Integer) Integers.parse(Long.toString(v), "JSON");
+    }
+
+    /** Seconds in milliseconds. */
+    static @Nullable Long duration(JsonNode n) throws BadRecordException {
+        Integer v = integer(n);
+        return v == null ? null : (Long) (v * 1000L);
+    }
+
     /** Epoch seconds in milliseconds; 0 means not known. */
     static @Nullable Long time(JsonNode n) throws BadRecordException {
         Long s = number(n);

@@ -8,12 +8,24 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Set;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
 /** The columns of {@code sacct -P}, in any order and with any delimiter. */
 record SacctHeader(String delimiter, List<String> columns) {
     private static final Pattern DELIMITER = Pattern.compile("^[A-Za-z0-9_]+([^A-Za-z0-9_]+)");
+
+    private static final Set<String> FREE_TEXT =
+            Set.of(
+                    "jobname",
+                    "comment",
+                    "admincomment",
+                    "systemcomment",
+                    "submitline",
+                    "workdir",
+                    "reason",
+                    "extra");
 
     static SacctHeader parse(String header, Path file) throws InputException {
         Matcher m = DELIMITER.matcher(header);
@@ -54,6 +66,18 @@ record SacctHeader(String delimiter, List<String> columns) {
             at = row.indexOf(delimiter, at + delimiter.length());
         }
         return n;
+    }
+
+    /** A break in the last field leaves a whole row and a rest without a delimiter. */
+    boolean isContinuation(String held, String rest) {
+        return !held.isEmpty()
+                && !rest.isEmpty()
+                && fields(rest) == 1
+                && FREE_TEXT.contains(columns.get(columns.size() - 1));
+    }
+
+    String continued(String held, String rest) {
+        return held + " " + rest;
     }
 
     Map<String, String> row(String row) throws BadRecordException {

@@ -41,6 +41,7 @@ public final class SlurmFileReader {
     private static final ObjectMapper JSON = new ObjectMapper();
     private static final Pattern PAIR = Pattern.compile("(?<=\\s|^)([A-Za-z_:/]+)=(\\S*)");
     private static final long UNSET = Long.MIN_VALUE;
+    private static final int ROW_LIMIT = 1 << 20;
 
     /** The zone is that of times without one; the override is in epoch milliseconds. */
     public record Options(String cluster, ZoneId zone, @Nullable Long observedAtOverride) {}
@@ -137,7 +138,13 @@ public final class SlurmFileReader {
                 sink.host(r);
             }
             if (poll && !accounting && explicit) {
-                heartbeat(HeartbeatKind.COMPLETE_POLL, observed, null);
+                // A job that could not be read is not absent: such a poll must end no run.
+                heartbeat(
+                        deadLetters.isEmpty()
+                                ? HeartbeatKind.COMPLETE_POLL
+                                : HeartbeatKind.HEARTBEAT,
+                        observed,
+                        null);
             }
             if (accounting && from <= observed) {
                 heartbeat(HeartbeatKind.BOUNDED_ACCOUNTING, observed, from);
@@ -326,8 +333,7 @@ public final class SlurmFileReader {
             r.setSubmitMs(JsonValues.time(n.path("submit_time")));
             r.setStartMs(pending ? null : JsonValues.time(n.path("start_time")));
             r.setEndMs(JobStates.ended(state) ? JsonValues.time(n.path("end_time")) : null);
-            Long restarts = JsonValues.number(n.path("restart_cnt"));
-            r.setRestartCount(restarts == null ? null : Math.toIntExact(restarts));
+            r.setRestartCount(JsonValues.integer(n.path("restart_cnt")));
             r.setAccount(JsonValues.text(n.path("account")));
             r.setUser(JsonValues.text(n.path("user_name")));
             r.setPartition(JsonValues.text(n.path("partition")));
@@ -346,9 +352,9 @@ public final class SlurmFileReader {
             }
             countDevices(r);
             Long suspended = JsonValues.time(n.path("suspend_time"));
-            Long before = JsonValues.number(n.path("pre_sus_time"));
+            Long before = JsonValues.duration(n.path("pre_sus_time"));
             r.setSuspendAtMs(suspended);
-            r.setRunningBeforeSuspendMs(suspended == null || before == null ? null : before * 1000);
+            r.setRunningBeforeSuspendMs(suspended == null ? null : before);
             r.setResizedAtMs(JsonValues.time(n.path("resize_time")));
             seen(JsonValues.time(n.path("last_sched_evaluation")));
             keep(r);
@@ -373,12 +379,12 @@ public final class SlurmFileReader {
             }
             r.setState(state);
             r.setSubmitMs(JsonValues.time(time.path("submission")));
-            r.setStartMs(start);
-            r.setEndMs(JobStates.ended(state) ? JsonValues.time(time.path("end")) : null);
-            Long suspended = JsonValues.number(time.path("suspended"));
-            r.setSuspendedTotalMs(suspended == null ? null : suspended * 1000);
-            Long restarts = JsonValues.number(n.path("restart_cnt"));
-            r.setRestartCount(restarts == null ? null : Math.toIntExact(restarts));
+            Long end = JobStates.ended(state) ? JsonValues.time(time.path("end")) : null;
+            Long suspended = JsonValues.duration(time.path("suspended"));
+            r.setStartMs(trueStart(start, end, suspended, time));
+            r.setEndMs(end);
+            r.setSuspendedTotalMs(suspended);
+            r.setRestartCount(JsonValues.integer(n.path("restart_cnt")));
             JsonNode association = n.path("association");
             String account = JsonValues.text(n.path("account"));
             r.setAccount(account == null ? JsonValues.text(association.path("account")) : account);
@@ -514,7 +520,9 @@ public final class SlurmFileReader {
                             t.get("SubmitTime"),
                             pending ? null : t.get("StartTime"),
                             ended ? t.get("EndTime") : null,
-                            null,
+                            t.get("SuspendTime") == null || "None".equals(t.get("SuspendTime"))
+                                    ? SlurmTime.duration(t.get("RunTime"))
+                                    : null,
                             options.zone());
             times(r, times);
             String restarts = t.get("Restarts");
@@ -540,7 +548,7 @@ public final class SlurmFileReader {
             r.setRunningBeforeSuspendMs(
                     suspended == null || before == null
                             ? null
-                            : Integers.parseLong(before, "SecsPreSuspend") * 1000);
+                            : Integers.parse(before, "SecsPreSuspend") * 1000L);
             seen(SlurmTime.earliest(t.get("LastSchedEval"), options.zone()));
             keep(r);
         }
@@ -643,8 +651,7 @@ public final class SlurmFileReader {
                             JsonValues.number(env.path("SLURM_ARRAY_TASK_ID")),
                             JsonValues.number(env.path("SLURM_HET_JOB_ID")),
                             JsonValues.number(env.path("SLURM_HET_JOB_OFFSET"))));
-            Long restarts = JsonValues.number(env.path("SLURM_JOB_RESTART_COUNT"));
-            r.setRestartCount(restarts == null ? null : Math.toIntExact(restarts));
+            r.setRestartCount(JsonValues.integer(env.path("SLURM_JOB_RESTART_COUNT")));
             r.setAccount(JsonValues.text(env.path("SLURM_JOB_ACCOUNT")));
             r.setUser(JsonValues.text(env.path("SLURM_JOB_USER")));
             r.setPartition(JsonValues.text(env.path("SLURM_JOB_PARTITION")));
@@ -690,13 +697,13 @@ public final class SlurmFileReader {
             r.setState(state);
             // A resize document has the time limit as its length: its end is a forecast.
             boolean resize = state.equals("RESIZING");
-            Long elapsed = JsonValues.number(n.path("elapsed"));
+            Long elapsed = JsonValues.duration(n.path("elapsed"));
             SlurmTime.Resolved times =
                     SlurmTime.resolve(
                             JsonValues.text(n.path("@submit")),
                             JsonValues.text(n.path("@start")),
                             resize ? null : JsonValues.text(n.path("@end")),
-                            elapsed == null ? null : elapsed * 1000,
+                            elapsed,
                             options.zone());
             times(r, times);
             List<String> nodes = HostList.expand(n.path("nodes").asText(""));
@@ -728,14 +735,20 @@ public final class SlurmFileReader {
             SacctHeader columns = SacctHeader.parse(header, file.path());
             accounting = true;
             int number = 1;
-            int begin = 2;
+            int begin = 0;
+            int heldAt = 0;
+            String held = "";
             String row = "";
             String line = reader.readLine();
             while (line != null) {
                 number++;
                 if (!row.isEmpty() && columns.fields(line) == columns.size()) {
-                    // A whole row follows: what came before can not become one.
-                    row(row, columns, begin);
+                    // A whole row follows: what came before cannot become one.
+                    if (columns.isContinuation(held, row)) {
+                        held = columns.continued(held, row);
+                    } else {
+                        row(row, columns, begin);
+                    }
                     row = "";
                 }
                 if (row.isEmpty()) {
@@ -744,12 +757,19 @@ public final class SlurmFileReader {
                 } else {
                     row = row + " " + line;
                 }
-                if (columns.fields(row) >= columns.size() || row.length() > (1 << 20)) {
-                    row(row, columns, begin);
+                if (columns.fields(row) >= columns.size() || row.length() > ROW_LIMIT) {
+                    row(held, columns, heldAt);
+                    held = row;
+                    heldAt = begin;
                     row = "";
                 }
                 line = reader.readLine();
             }
+            if (columns.isContinuation(held, row)) {
+                held = columns.continued(held, row);
+                row = "";
+            }
+            row(held, columns, heldAt);
             row(row, columns, begin);
         }
 
@@ -781,7 +801,7 @@ public final class SlurmFileReader {
             String raw = v.get("elapsedraw");
             Long elapsed =
                     raw != null && !raw.isBlank()
-                            ? (Long) (Integers.parseLong(raw, "ElapsedRaw") * 1000)
+                            ? (Long) (Integers.parse(raw, "ElapsedRaw") * 1000L)
                             : SlurmTime.duration(v.get("elapsed"));
             SlurmTime.Resolved times =
                     SlurmTime.resolve(
@@ -819,5 +839,22 @@ public final class SlurmFileReader {
 
     private static @Nullable String orNull(@Nullable String value) {
         return value == null || value.isEmpty() ? null : value;
+    }
+
+    /**
+     * data_parser v0.0.37 gives the eligible time as the start. It shows: the run would be longer
+     * than its own length, and then the start follows from end and length.
+     */
+    private static Long trueStart(
+            Long start, @Nullable Long end, @Nullable Long suspendedMs, JsonNode time)
+            throws BadRecordException {
+        Long elapsedMs = JsonValues.duration(time.path("elapsed"));
+        if (end == null
+                || elapsedMs == null
+                || !start.equals(JsonValues.time(time.path("eligible")))) {
+            return start;
+        }
+        long length = elapsedMs + (suspendedMs == null ? 0 : suspendedMs);
+        return end - start > length ? Long.valueOf(end - length) : start;
     }
 }
