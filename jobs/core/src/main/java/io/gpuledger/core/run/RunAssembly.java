@@ -59,10 +59,14 @@ public final class RunAssembly {
             Collection<JobSnapshot> snapshots) {
         TreeMap<Long, List<JobSnapshot>> byStart = new TreeMap<>();
         for (JobSnapshot snapshot : snapshots) {
-            if (snapshot.startMs() != null) {
+            if (snapshot.startMs() != null && snapshot.source() != JobSource.JOBCOMP) {
                 byStart.computeIfAbsent(snapshot.startMs(), s -> new ArrayList<>()).add(snapshot);
             }
         }
+        snapshots.stream()
+                .filter(s -> s.source() == JobSource.JOBCOMP)
+                .sorted(RECENCY)
+                .forEach(s -> addJobcomp(byStart, s));
         joinRevisedStarts(byStart);
         List<JobSnapshot> prologs = new ArrayList<>();
         for (JobSnapshot snapshot : snapshots) {
@@ -86,6 +90,34 @@ public final class RunAssembly {
             }
         }
         return byStart;
+    }
+
+    /**
+     * Job completion records of a resized job start at the resize: one whose start nobody else
+     * knows belongs to the earlier run that ends with it. It makes a run only when no other source
+     * does.
+     */
+    private static void addJobcomp(
+            NavigableMap<Long, List<JobSnapshot>> byStart, JobSnapshot completion) {
+        Long start = completion.startMs();
+        if (start == null) {
+            return;
+        }
+        Map.Entry<Long, List<JobSnapshot>> earlier = byStart.floorEntry(start);
+        boolean same =
+                earlier != null
+                        && (earlier.getKey().equals(start)
+                                || earlier.getValue().stream()
+                                        .map(JobSnapshot::endMs)
+                                        .anyMatch(
+                                                end ->
+                                                        end != null
+                                                                && end.equals(completion.endMs())));
+        if (earlier != null && same) {
+            earlier.getValue().add(completion);
+        } else if (!completion.state().equals("RESIZING")) {
+            byStart.computeIfAbsent(start, s -> new ArrayList<>()).add(completion);
+        }
     }
 
     /**
