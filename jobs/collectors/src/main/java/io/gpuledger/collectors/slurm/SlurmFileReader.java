@@ -855,6 +855,6 @@ public final class SlurmFileReader {
             return start;
         }
         long length = elapsedMs + (suspendedMs == null ? 0 : suspendedMs);
-        return end - start > length ? Long.valueOf(end - length) : start;
+        return end - start != length ? Long.valueOf(end - length) : start;
     }
 }
