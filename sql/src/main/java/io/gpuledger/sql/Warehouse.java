@@ -91,7 +91,7 @@ public final class Warehouse {
             HttpResponse<String> response =
                     http.send(request, HttpResponse.BodyHandlers.ofString());
             if (response.statusCode() != 200) {
-                throw new IllegalStateException(
+                throw new WarehouseRefusedException(
                         "ClickHouse at %s answered %d: %s"
                                 .formatted(url, response.statusCode(), excerpt(response.body())));
             }

@@ -29,6 +29,7 @@ public final class ClickHouseServer {
             throw new IllegalArgumentException(
                     "usage: ClickHouseServer LIBRARY DATA_DIRECTORY HTTP_PORT NATIVE_PORT");
         }
+        Terminal.detach();
         Path data = Path.of(args[1]).toAbsolutePath();
         Files.createDirectories(data);
         Path config = data.resolve("config.xml");
@@ -41,6 +42,7 @@ public final class ClickHouseServer {
             "clickhouse",
             "--path=" + data.resolve("store"),
             "--config-file=" + config,
+            "--log-level=warning",
             "--query=SYSTEM START LISTEN HTTP; SYSTEM START LISTEN TCP;"
                     + " SELECT sleep(3) FROM system.numbers SETTINGS max_block_size = 1 FORMAT Null"
         };

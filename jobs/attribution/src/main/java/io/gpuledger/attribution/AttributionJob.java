@@ -11,18 +11,22 @@ import org.apache.flink.streaming.api.environment.StreamExecutionEnvironment;
 /** The live job: Kafka to ClickHouse without end. */
 public final class AttributionJob {
     private static final Duration OUT_OF_ORDER = Duration.ofSeconds(30);
-    private static final Duration IDLE = Duration.ofMinutes(1);
     private static final Duration CHECKPOINT = Duration.ofSeconds(10);
 
     private AttributionJob() {}
 
-    /** Builds the live graph in an environment; the caller executes it. */
+    /**
+     * Builds the live graph in an environment; the caller executes it.
+     *
+     * @param idle a source silent this long no longer holds back event time
+     */
     public static StreamExecutionEnvironment build(
             Configuration flink,
             String brokers,
             ClickHouseSink sink,
             AttributionSettings settings,
-            int parallelism) {
+            int parallelism,
+            Duration idle) {
         StreamExecutionEnvironment env = StrictEnvironment.create(flink);
         env.setParallelism(parallelism);
         env.enableCheckpointing(CHECKPOINT.toMillis());
@@ -34,7 +38,7 @@ public final class AttributionJob {
                         "gpu-ledger-attribution",
                         List.of("job-snapshots", "host-snapshots"),
                         OUT_OF_ORDER,
-                        IDLE),
+                        idle),
                 KafkaWireSource.read(
                         env,
                         "telemetry-source",
@@ -42,7 +46,7 @@ public final class AttributionJob {
                         "gpu-ledger-attribution",
                         List.of("gpu-telemetry"),
                         OUT_OF_ORDER,
-                        IDLE),
+                        idle),
                 settings,
                 sink);
         return env;

@@ -11,6 +11,7 @@ import io.gpuledger.collectors.file.InputFiles;
 import io.gpuledger.collectors.file.InputFormat;
 import io.gpuledger.collectors.slurm.SlurmFileReader;
 import io.gpuledger.flink.ClickHouseSink;
+import io.gpuledger.local.LocalStack;
 import io.gpuledger.sql.Migrator;
 import io.gpuledger.sql.Warehouse;
 import java.io.IOException;
@@ -86,16 +87,18 @@ final class BackfillCommand implements Callable<Integer> {
         if (slurm.isEmpty() && dcgm.isEmpty()) {
             throw new UsageException("give files with --slurm or --dcgm");
         }
-        Warehouse warehouse = ledger.warehouse();
         InputFiles slurmFiles = InputFiles.expand(slurm);
         InputFiles dcgmFiles = InputFiles.expand(dcgm);
         long digest = digest(slurmFiles, dcgmFiles);
         Path spool = Files.createTempDirectory("gpu-ledger-backfill");
         try {
             SpoolSink sink = read(slurmFiles, dcgmFiles, spool);
-            Migrator.migrate(warehouse);
-            refuseOthers(warehouse, sink, digest);
-            write(warehouse, sink, spool, digest);
+            try (LocalStack stack = ledger.stack()) {
+                Warehouse warehouse = ledger.warehouse(stack);
+                Migrator.migrate(warehouse);
+                refuseOthers(warehouse, sink, digest);
+                write(warehouse, sink, spool, digest);
+            }
             report(slurmFiles, dcgmFiles, sink);
             return sink.deadLetters().isEmpty() ? ExitCode.DONE : ExitCode.FINDINGS;
         } finally {

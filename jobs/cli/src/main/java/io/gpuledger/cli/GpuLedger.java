@@ -1,9 +1,15 @@
 package io.gpuledger.cli;
 
 import io.gpuledger.collectors.file.InputException;
+import io.gpuledger.local.LocalStack;
+import io.gpuledger.local.Service;
+import io.gpuledger.local.StackException;
 import io.gpuledger.sql.Warehouse;
+import io.gpuledger.sql.WarehouseRefusedException;
 import io.gpuledger.sql.WarehouseUnreachableException;
 import java.io.PrintWriter;
+import java.nio.file.Path;
+import java.util.EnumSet;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
@@ -16,19 +22,54 @@ import picocli.CommandLine.Option;
         version = "gpu-ledger 0.1.0",
         description =
                 "Counts who held and who used every GPU of a cluster and charges it to the grant that pays.",
-        subcommands = {BackfillCommand.class, UsageCommand.class, MigrateCommand.class})
+        subcommands = {
+            UpCommand.class,
+            DownCommand.class,
+            StatusCommand.class,
+            MigrateCommand.class,
+            BackfillCommand.class,
+            UsageCommand.class,
+            RunCommand.class
+        })
 public final class GpuLedger implements Runnable {
+    @Option(
+            names = "--data",
+            paramLabel = "DIR",
+            description =
+                    "Data of the local stack (default: ~/.local/share/gpu-ledger, or GPU_LEDGER_DATA).")
+    @Nullable Path data;
+
     @Option(
             names = "--clickhouse",
             paramLabel = "URL",
-            description = "ClickHouse over HTTP, for example http://127.0.0.1:8123.")
+            description =
+                    "ClickHouse over HTTP, for example http://127.0.0.1:8123 (default: the local stack's, or GPU_LEDGER_CLICKHOUSE_URL).")
     @Nullable String clickHouse;
+
+    @Option(
+            names = "--kafka",
+            paramLabel = "BROKERS",
+            description =
+                    "Kafka as host:port (default: the local stack's, or GPU_LEDGER_KAFKA_BROKERS).")
+    @Nullable String kafka;
 
     @Option(
             names = "--database",
             defaultValue = "gpu_ledger",
             description = "Database in ClickHouse (default: ${DEFAULT-VALUE}).")
     String database = "gpu_ledger";
+
+    @Option(
+            names = "--clickhouse-port",
+            defaultValue = "0",
+            description = "Port of the local ClickHouse (default: a free one).")
+    int clickHousePort;
+
+    @Option(
+            names = "--kafka-port",
+            defaultValue = "0",
+            description = "Port of the local Kafka (default: a free one).")
+    int kafkaPort;
 
     @CommandLine.Spec CommandLine.Model.CommandSpec spec;
 
@@ -46,11 +87,13 @@ public final class GpuLedger implements Runnable {
     private static int explain(
             Exception thrown, CommandLine commandLine, CommandLine.ParseResult parsed) {
         PrintWriter err = commandLine.getErr();
-        if (thrown instanceof UsageException || thrown instanceof InputException) {
+        if (thrown instanceof UsageException
+                || thrown instanceof InputException
+                || thrown instanceof WarehouseRefusedException) {
             err.println("gpu-ledger: " + thrown.getMessage());
             return ExitCode.WRONG_USAGE;
         }
-        if (thrown instanceof WarehouseUnreachableException) {
+        if (thrown instanceof WarehouseUnreachableException || thrown instanceof StackException) {
             err.println("gpu-ledger: " + thrown.getMessage());
             return ExitCode.UNREACHABLE;
         }
@@ -58,13 +101,53 @@ public final class GpuLedger implements Runnable {
         return ExitCode.UNREACHABLE;
     }
 
-    Warehouse warehouse() {
-        String url = clickHouse == null ? System.getenv("GPU_LEDGER_CLICKHOUSE_URL") : clickHouse;
-        if (url == null || url.isEmpty()) {
+    /** The local stack's handle; closing it stops what it started. */
+    LocalStack stack() {
+        String home = System.getProperty("user.home");
+        Path directory =
+                data != null
+                        ? data
+                        : Path.of(
+                                environment(
+                                        "GPU_LEDGER_DATA",
+                                        Path.of(home, ".local", "share", "gpu-ledger").toString()));
+        Path cache =
+                Path.of(
+                        environment(
+                                "GPU_LEDGER_CACHE",
+                                Path.of(home, ".cache", "gpu-ledger").toString()));
+        return LocalStack.open(
+                new LocalStack.Options(
+                        directory.toAbsolutePath(), cache, clickHousePort, kafkaPort));
+    }
+
+    /** The ClickHouse that was named, else the local one, started when it is down. */
+    Warehouse warehouse(LocalStack stack) {
+        String url = clickHouse != null ? clickHouse : environment("GPU_LEDGER_CLICKHOUSE_URL", "");
+        if (url.isEmpty()) {
+            stack.ensureUp(EnumSet.of(Service.CLICKHOUSE));
+            url = stack.clickHouseUrl();
+        } else if (!url.matches("https?://[^/?#]+/?")) {
             throw new UsageException(
-                    "no ClickHouse given: use --clickhouse URL or set GPU_LEDGER_CLICKHOUSE_URL");
+                    "--clickhouse %s is no URL of a server; give one like http://127.0.0.1:8123"
+                            .formatted(url));
         }
         return new Warehouse(url, "default", "", database);
+    }
+
+    /** The Kafka that was named, else the local one, started when it is down. */
+    String brokers(LocalStack stack) {
+        String brokers = kafka != null ? kafka : environment("GPU_LEDGER_KAFKA_BROKERS", "");
+        if (!brokers.isEmpty()) {
+            return brokers;
+        }
+        stack.ensureUp(EnumSet.of(Service.KAFKA));
+        return stack.kafkaBrokers();
+    }
+
+    private static String environment(String name, String otherwise) {
+        String value = System.getenv(name);
+        return value == null || value.isEmpty() ? otherwise : value;
     }
 
     @Override

@@ -1,5 +1,6 @@
 package io.gpuledger.cli;
 
+import io.gpuledger.local.LocalStack;
 import io.gpuledger.sql.Migrator;
 import java.util.List;
 import java.util.concurrent.Callable;
@@ -17,7 +18,10 @@ final class MigrateCommand implements Callable<Integer> {
 
     @Override
     public Integer call() {
-        List<String> applied = Migrator.migrate(ledger.warehouse());
+        List<String> applied;
+        try (LocalStack stack = ledger.stack()) {
+            applied = Migrator.migrate(ledger.warehouse(stack));
+        }
         spec.commandLine()
                 .getOut()
                 .println(

@@ -1,6 +1,9 @@
 package io.gpuledger.cli;
 
+import io.gpuledger.local.LocalStack;
+import io.gpuledger.sql.Migrator;
 import io.gpuledger.sql.UsageQuery;
+import io.gpuledger.sql.Warehouse;
 import java.io.PrintWriter;
 import java.time.DateTimeException;
 import java.time.Instant;
@@ -88,7 +91,12 @@ final class UsageCommand implements Callable<Integer> {
         } catch (IllegalArgumentException e) {
             throw new UsageException(String.valueOf(e.getMessage()));
         }
-        UsageQuery.Result result = query.run(ledger.warehouse());
+        UsageQuery.Result result;
+        try (LocalStack stack = ledger.stack()) {
+            Warehouse warehouse = ledger.warehouse(stack);
+            Migrator.migrate(warehouse);
+            result = query.run(warehouse);
+        }
         PrintWriter out = spec.commandLine().getOut();
         switch (format) {
             case CSV -> out.print(result.csv());

@@ -11,19 +11,18 @@ import org.apache.flink.streaming.api.datastream.DataStream;
 import org.apache.flink.streaming.api.environment.StreamExecutionEnvironment;
 import org.apache.flink.util.Collector;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
-import org.apache.kafka.clients.consumer.OffsetResetStrategy;
 
 /** Topics as streams of undecoded records; the Kafka timestamp is the observation time. */
 public final class KafkaWireSource {
     private KafkaWireSource() {}
 
     /**
-     * Reads topics from the committed offsets, else from the beginning.
+     * Reads topics from the checkpoint, and without one from the beginning: writing again what was
+     * written is harmless, missing something is not.
      *
      * @param outOfOrder how far records of one partition may lie behind each other
      * @param idle a partition silent this long no longer holds back event time
      */
-    @SuppressWarnings("deprecation") // the connector still asks for Kafka's deprecated enum
     public static DataStream<WireMessage> read(
             StreamExecutionEnvironment env,
             String name,
@@ -37,8 +36,7 @@ public final class KafkaWireSource {
                         .setBootstrapServers(brokers)
                         .setTopics(topics)
                         .setGroupId(groupId)
-                        .setStartingOffsets(
-                                OffsetsInitializer.committedOffsets(OffsetResetStrategy.EARLIEST))
+                        .setStartingOffsets(OffsetsInitializer.earliest())
                         .setDeserializer(new Positions())
                         .build();
         return env.fromSource(
