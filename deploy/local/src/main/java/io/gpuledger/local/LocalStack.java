@@ -260,6 +260,8 @@ public final class LocalStack implements AutoCloseable {
                                     "run",
                                     "attribution",
                                     "--detached-from-terminal",
+                                    "--idle-seconds",
+                                    "5",
                                     "--web-port",
                                     Integer.toString(port)));
         }

@@ -11,7 +11,7 @@ import org.apache.flink.streaming.api.environment.StreamExecutionEnvironment;
 /** The live job: Kafka to ClickHouse without end. */
 public final class AttributionJob {
     private static final Duration OUT_OF_ORDER = Duration.ofSeconds(30);
-    private static final Duration CHECKPOINT = Duration.ofSeconds(10);
+    private static final Duration CHECKPOINT = Duration.ofSeconds(3);
 
     private AttributionJob() {}
 

@@ -162,13 +162,18 @@ public final class HostAttributor
             }
             case HostInput.RUN -> {
                 HostRunState before = runs.get(input.run.runId);
-                if (before != null) {
-                    touchRun(host, before, context);
-                }
                 if (input.run.gpuIndex.length == 0) {
                     runs.remove(input.run.runId);
                 } else {
                     runs.put(input.run.runId, input.run);
+                }
+                if (before != null && before.isPrefixOf(input.run)) {
+                    // An open run seen once more: only what came on top changes.
+                    touch(host, before.endMs - 1, input.run.endMs - 1, context);
+                } else {
+                    if (before != null) {
+                        touchRun(host, before, context);
+                    }
                     touchRun(host, input.run, context);
                 }
             }

@@ -70,6 +70,53 @@ public final class HostRunState {
         return state;
     }
 
+    /** The other is this run, held on: nothing before this one's end is different. */
+    boolean isPrefixOf(HostRunState other) {
+        if (endMs <= startMs
+                || other.endMs < endMs
+                || overheadUntilMs != other.overheadUntilMs
+                || flags != other.flags
+                || gpuIndex.length == 0
+                || suspendedFromMs.length > 0
+                || other.suspendedFromMs.length > 0) {
+            return false;
+        }
+        for (long end : holdingEndMs) {
+            if (end != endMs) {
+                return false;
+            }
+        }
+        for (long end : other.holdingEndMs) {
+            if (end != other.endMs) {
+                return false;
+            }
+        }
+        HostRun cut = other.toCore("");
+        List<Holding> shortened = new ArrayList<>();
+        for (Holding h : cut.holdings()) {
+            shortened.add(
+                    new Holding(
+                            h.host(),
+                            h.gpuIndex(),
+                            h.gresType(),
+                            h.shards(),
+                            h.count(),
+                            h.startMs(),
+                            endMs));
+        }
+        HostRun mine = toCore("");
+        return mine.holdings().equals(shortened)
+                && mine.startMs() == cut.startMs()
+                && List.of(mine.jobId(), mine.account(), mine.user(), mine.partition(), mine.qos())
+                        .equals(
+                                List.of(
+                                        cut.jobId(),
+                                        cut.account(),
+                                        cut.user(),
+                                        cut.partition(),
+                                        cut.qos()));
+    }
+
     HostRun toCore(String host) {
         List<Holding> holdings = new ArrayList<>();
         for (int i = 0; i < gpuIndex.length; i++) {

@@ -23,6 +23,7 @@ import picocli.CommandLine.Option;
         description =
                 "Counts who held and who used every GPU of a cluster and charges it to the grant that pays.",
         subcommands = {
+            DemoCommand.class,
             UpCommand.class,
             DownCommand.class,
             StatusCommand.class,
@@ -101,24 +102,30 @@ public final class GpuLedger implements Runnable {
         return ExitCode.UNREACHABLE;
     }
 
+    /** Where the local stack keeps its data. */
+    Path stackDirectory() {
+        if (data != null) {
+            return data.toAbsolutePath();
+        }
+        String home = System.getProperty("user.home");
+        String standard = Path.of(home, ".local", "share", "gpu-ledger").toString();
+        return Path.of(environment("GPU_LEDGER_DATA", standard)).toAbsolutePath();
+    }
+
     /** The local stack's handle; closing it stops what it started. */
     LocalStack stack() {
+        return stackIn(stackDirectory());
+    }
+
+    LocalStack stackIn(Path directory) {
         String home = System.getProperty("user.home");
-        Path directory =
-                data != null
-                        ? data
-                        : Path.of(
-                                environment(
-                                        "GPU_LEDGER_DATA",
-                                        Path.of(home, ".local", "share", "gpu-ledger").toString()));
-        Path cache =
-                Path.of(
-                        environment(
-                                "GPU_LEDGER_CACHE",
-                                Path.of(home, ".cache", "gpu-ledger").toString()));
+        String standard = Path.of(home, ".cache", "gpu-ledger").toString();
         return LocalStack.open(
                 new LocalStack.Options(
-                        directory.toAbsolutePath(), cache, clickHousePort, kafkaPort));
+                        directory,
+                        Path.of(environment("GPU_LEDGER_CACHE", standard)),
+                        clickHousePort,
+                        kafkaPort));
     }
 
     /** The ClickHouse that was named, else the local one, started when it is down. */

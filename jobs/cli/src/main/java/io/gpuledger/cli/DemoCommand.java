@@ -1,0 +1,317 @@
+package io.gpuledger.cli;
+
+import io.gpuledger.collectors.dcgm.DcgmFileReader;
+import io.gpuledger.collectors.dcgm.DcgmScraper;
+import io.gpuledger.collectors.file.InputException;
+import io.gpuledger.collectors.file.InputFile;
+import io.gpuledger.collectors.file.InputFiles;
+import io.gpuledger.collectors.file.InputTally;
+import io.gpuledger.collectors.kafka.KafkaPublisher;
+import io.gpuledger.collectors.slurm.SlurmFileReader;
+import io.gpuledger.local.LocalStack;
+import io.gpuledger.local.Service;
+import io.gpuledger.local.SimulatedExporters;
+import io.gpuledger.schemas.HostScrapeRecord;
+import io.gpuledger.sql.Migrator;
+import io.gpuledger.sql.UsageQuery;
+import io.gpuledger.sql.Warehouse;
+import java.io.IOException;
+import java.io.PrintWriter;
+import java.net.URI;
+import java.net.http.HttpClient;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.time.Instant;
+import java.time.ZoneOffset;
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.EnumSet;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.Callable;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
+import java.util.stream.Stream;
+import org.jspecify.annotations.Nullable;
+import picocli.CommandLine;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Option;
+
+/** The whole product on one machine, on recorded jobs and simulated GPUs. */
+@Command(
+        name = "demo",
+        mixinStandardHelpOptions = true,
+        description = {
+            "Runs the whole product on this machine with nothing installed: Kafka, ClickHouse and Flink start, a recorded"
+                    + " Slurm is replayed faster than it was, simulated DCGM exporters are scraped, and the usage of each account is shown.",
+            "Its data is thrown away at the end, unless --data is given."
+        })
+final class DemoCommand implements Callable<Integer> {
+    private static final int SCRAPE_INTERVAL_S = 10;
+
+    /** Event time after the last record: the last window must end and settle. */
+    private static final long TAIL_MS = 210_000;
+
+    private static final Duration PATIENCE = Duration.ofSeconds(90);
+
+    @CommandLine.ParentCommand GpuLedger ledger;
+    @CommandLine.Spec CommandLine.Model.CommandSpec spec;
+
+    @Option(names = "--once", description = "Stop everything after the table.")
+    boolean once;
+
+    @Option(
+            names = "--speed",
+            defaultValue = "12",
+            description = "How much faster than it was (default: ${DEFAULT-VALUE}).")
+    int speed = 12;
+
+    @Override
+    public Integer call() throws Exception {
+        if (speed < 1 || speed > 60) {
+            throw new UsageException("--speed %d is out of range; give 1 to 60".formatted(speed));
+        }
+        boolean keep = ledger.data != null;
+        Path data = keep ? ledger.stackDirectory() : Files.createTempDirectory("gpu-ledger-demo");
+        LocalStack stack = ledger.stackIn(data);
+        // Ctrl-C ends this process; what it started must not outlive it.
+        Thread cleanup =
+                new Thread(
+                        () -> {
+                            stack.close();
+                            if (!keep) {
+                                delete(data);
+                            }
+                        },
+                        "stop-demo");
+        Runtime.getRuntime().addShutdownHook(cleanup);
+        play(stack);
+        return ExitCode.DONE;
+    }
+
+    private void play(LocalStack stack) throws Exception {
+        PrintWriter err = spec.commandLine().getErr();
+        say(err, "Starting ClickHouse, Kafka and the attribution job ...");
+        Warehouse warehouse = ledger.warehouse(stack);
+        Migrator.migrate(warehouse);
+        stack.ensureUp(EnumSet.allOf(Service.class));
+        DemoRecording recording = DemoRecording.load();
+        ReplayClock clock = new ReplayClock(recording.beginMs() - 30_000, speed);
+        try (SimulatedExporters exporters =
+                        new SimulatedExporters(
+                                DemoRecording.gpusByHost(), recording.loads(), clock);
+                KafkaPublisher publisher = new KafkaPublisher(stack.kafkaBrokers())) {
+            say(
+                    err,
+                    "Replaying %d records of a Slurm with 11 nodes, %d times as fast; scraping %d exporters over HTTP"
+                            .formatted(recording.items().size(), speed, exporters.urls().size()));
+            replay(recording, exporters, publisher, clock, err);
+            awaitSettled(warehouse, recording);
+            show(warehouse, stack, exporters, recording);
+            if (!once) {
+                say(err, "Everything keeps running; Ctrl-C stops it.");
+                new CountDownLatch(1).await();
+            }
+        }
+    }
+
+    private void replay(
+            DemoRecording recording,
+            SimulatedExporters exporters,
+            KafkaPublisher publisher,
+            ReplayClock clock,
+            PrintWriter err)
+            throws IOException, InputException, InterruptedException {
+        Path work = Files.createTempDirectory("gpu-ledger-replay");
+        SlurmFileReader slurm =
+                new SlurmFileReader(
+                        new SlurmFileReader.Options(DemoRecording.CLUSTER, ZoneOffset.UTC, null));
+        publish(
+                slurm,
+                publisher,
+                work,
+                recording.beginMs() / 1000 + ".nodes.txt",
+                recording.nodes());
+        List<DcgmScraper> scrapers = scrapers(exporters, clock);
+        long end = recording.endMs() + TAIL_MS;
+        long nextScrape = clock.millis();
+        int next = 0;
+        boolean accounted = false;
+        long total = end - clock.millis();
+        while (clock.millis() < end) {
+            long now = clock.millis();
+            while (next < recording.items().size() && recording.items().get(next).atMs() <= now) {
+                DemoRecording.Item item = recording.items().get(next++);
+                publish(slurm, publisher, work, item.fileName(), item.text());
+            }
+            if (!accounted && next == recording.items().size()) {
+                accounted = true;
+                publish(
+                        slurm,
+                        publisher,
+                        work,
+                        recording.endMs() / 1000 + ".sacct.psv",
+                        recording.accounting());
+            }
+            if (now >= nextScrape) {
+                nextScrape += SCRAPE_INTERVAL_S * 1000L;
+                for (DcgmScraper scraper : scrapers) {
+                    InputTally tally = new InputTally(DemoRecording.CLUSTER, "scrape", publisher);
+                    for (HostScrapeRecord scrape : scraper.scrape(tally)) {
+                        publisher.scrape(scrape);
+                    }
+                }
+                publisher.flush();
+                progress(err, total - (end - now), total, now);
+            }
+            TimeUnit.MILLISECONDS.sleep(20);
+        }
+        progress(err, total, total, end);
+        err.println();
+        publisher.flush();
+        delete(work);
+    }
+
+    private static List<DcgmScraper> scrapers(SimulatedExporters exporters, ReplayClock clock) {
+        HttpClient http = HttpClient.newBuilder().connectTimeout(Duration.ofSeconds(2)).build();
+        List<DcgmScraper> scrapers = new ArrayList<>();
+        for (String url : exporters.urls()) {
+            scrapers.add(
+                    new DcgmScraper(
+                            http,
+                            URI.create(url),
+                            new DcgmFileReader.Options(
+                                    DemoRecording.CLUSTER, SCRAPE_INTERVAL_S * 1000),
+                            Duration.ofSeconds(5),
+                            clock));
+        }
+        return scrapers;
+    }
+
+    /** Through the same reader that a backfill uses: the demo has no parser of its own. */
+    private static void publish(
+            SlurmFileReader slurm, KafkaPublisher publisher, Path work, String name, String text)
+            throws IOException, InputException {
+        Path file = work.resolve(name);
+        Files.writeString(file, text);
+        // One poll of the recording met a restarting controller and says nothing of jobs.
+        for (InputFile input : InputFiles.expand(List.of(work)).files()) {
+            slurm.read(input, publisher);
+        }
+        Files.delete(file);
+    }
+
+    private void progress(PrintWriter err, long done, long total, long eventMs) {
+        // The launcher knows whether somebody watches; a log file gets the last line only.
+        if (!Boolean.getBoolean("gpuledger.terminal") && done < total) {
+            return;
+        }
+        int width = 40;
+        int filled = (int) (width * done / total);
+        err.print(
+                "\r[%s%s] %3d %%  %s"
+                        .formatted(
+                                "=".repeat(filled),
+                                " ".repeat(width - filled),
+                                100 * done / total,
+                                Instant.ofEpochMilli(eventMs / 1000 * 1000)));
+        err.flush();
+    }
+
+    /**
+     * The hour row is the last thing written of an hour: when it covers the last minute, all is
+     * there.
+     */
+    private void awaitSettled(Warehouse warehouse, DemoRecording recording)
+            throws InterruptedException {
+        long lastMinute = Math.floorDiv(recording.endMs(), 60_000L) * 60;
+        long deadline = System.nanoTime() + PATIENCE.toNanos();
+        while (System.nanoTime() < deadline) {
+            List<List<String>> answer =
+                    warehouse.query(
+                            """
+                            SELECT count(DISTINCT host) FROM usage_minute
+                            WHERE cluster = {cluster:String}
+                              AND window_start >= toDateTime({last:Int64}, 'UTC')
+                            """,
+                            Map.of(
+                                    "cluster",
+                                    DemoRecording.CLUSTER,
+                                    "last",
+                                    Long.toString(lastMinute)));
+            if (Integer.parseInt(answer.get(0).get(0)) == DemoRecording.gpusByHost().size()) {
+                return;
+            }
+            TimeUnit.MILLISECONDS.sleep(250);
+        }
+        throw new IllegalStateException(
+                "usage of the last minute did not appear within %d s; see the logs below --data"
+                        .formatted(PATIENCE.toSeconds()));
+    }
+
+    private void show(
+            Warehouse warehouse,
+            LocalStack stack,
+            SimulatedExporters exporters,
+            DemoRecording recording) {
+        Instant from = Instant.ofEpochMilli(recording.beginMs() / 3_600_000 * 3_600_000);
+        Instant to = from.plus(Duration.ofHours(2));
+        UsageQuery.Result result =
+                new UsageQuery(
+                                List.of("account"),
+                                from,
+                                to,
+                                DemoRecording.CLUSTER,
+                                "",
+                                "",
+                                ZoneOffset.UTC)
+                        .run(warehouse);
+        String broken =
+                warehouse
+                        .query(
+                                "SELECT count() FROM usage_minute FINAL"
+                                        + " WHERE arraySum(holders.gpu_ms) != exists_ms",
+                                Map.of())
+                        .get(0)
+                        .get(0);
+        PrintWriter out = spec.commandLine().getOut();
+        out.println();
+        out.println("GPU-hours by account (the row without a name is time nobody held):");
+        out.println();
+        out.print(result.table());
+        out.println();
+        out.println("Rows that break the closed balance: " + broken);
+        if (!once) {
+            out.println("ClickHouse  " + stack.clickHouseUrl() + "/play");
+            out.println("Flink       " + stack.flinkUrl());
+            out.println("Exporter    " + exporters.urls().get(0));
+        }
+        out.println();
+        out.println("Try next:");
+        String where = once ? "" : " --clickhouse " + stack.clickHouseUrl();
+        out.println(
+                "  gpu-ledger%s usage --by run,bucket --from %s --to %s"
+                        .formatted(where, from, to));
+        out.println("  gpu-ledger backfill --cluster NAME --slurm FILES... --dcgm FILES...");
+        out.flush();
+    }
+
+    private static void say(PrintWriter err, String text) {
+        err.println(text);
+        err.flush();
+    }
+
+    private static void delete(@Nullable Path directory) {
+        if (directory == null) {
+            return;
+        }
+        try (Stream<Path> files = Files.walk(directory)) {
+            for (Path file : files.sorted(Comparator.reverseOrder()).toList()) {
+                Files.deleteIfExists(file);
+            }
+        } catch (IOException e) {
+            System.err.println("gpu-ledger: could not remove " + directory + ": " + e.getMessage());
+        }
+    }
+}

@@ -1,0 +1,161 @@
+package io.gpuledger.collectors.kafka;
+
+import io.gpuledger.collectors.file.InputCount;
+import io.gpuledger.collectors.file.InputSink;
+import io.gpuledger.schemas.DeadLetterRecord;
+import io.gpuledger.schemas.HostScrapeRecord;
+import io.gpuledger.schemas.HostSnapshotRecord;
+import io.gpuledger.schemas.JobSnapshotRecord;
+import io.gpuledger.schemas.SchedulerHeartbeatRecord;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.ByteBuffer;
+import java.nio.charset.StandardCharsets;
+import java.time.Duration;
+import java.util.Map;
+import java.util.concurrent.atomic.AtomicReference;
+import org.apache.kafka.clients.producer.KafkaProducer;
+import org.apache.kafka.clients.producer.ProducerConfig;
+import org.apache.kafka.clients.producer.ProducerRecord;
+import org.apache.kafka.common.PartitionInfo;
+import org.apache.kafka.common.serialization.ByteArraySerializer;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Publishes what collectors learn: single-object Avro, keyed so that everything of a job or host
+ * meets, with the observation time as Kafka's timestamp. The producer is idempotent; the first
+ * failure stops the collector.
+ */
+public final class KafkaPublisher implements InputSink, AutoCloseable {
+    private static final String TELEMETRY = "gpu-telemetry";
+    private static final String JOBS = "job-snapshots";
+    private static final String HOSTS = "host-snapshots";
+    private static final String DEAD_LETTERS = "dead-letters";
+
+    private final KafkaProducer<byte[], byte[]> producer;
+    private final AtomicReference<@Nullable Exception> failure = new AtomicReference<>();
+
+    public KafkaPublisher(String brokers) {
+        producer =
+                new KafkaProducer<>(
+                        Map.of(
+                                ProducerConfig.BOOTSTRAP_SERVERS_CONFIG,
+                                brokers,
+                                ProducerConfig.ENABLE_IDEMPOTENCE_CONFIG,
+                                true,
+                                ProducerConfig.ACKS_CONFIG,
+                                "all",
+                                ProducerConfig.LINGER_MS_CONFIG,
+                                20,
+                                ProducerConfig.MAX_BLOCK_MS_CONFIG,
+                                (int) Duration.ofSeconds(30).toMillis(),
+                                ProducerConfig.KEY_SERIALIZER_CLASS_CONFIG,
+                                ByteArraySerializer.class.getName(),
+                                ProducerConfig.VALUE_SERIALIZER_CLASS_CONFIG,
+                                ByteArraySerializer.class.getName()));
+    }
+
+    @Override
+    public void job(JobSnapshotRecord r) {
+        send(
+                JOBS,
+                r.getCluster() + "/" + r.getRawJobId(),
+                r.getObservedAtMs(),
+                encoded(() -> JobSnapshotRecord.getEncoder().encode(r)));
+    }
+
+    @Override
+    public void host(HostSnapshotRecord r) {
+        send(
+                HOSTS,
+                r.getCluster() + "/" + r.getHost(),
+                r.getObservedAtMs(),
+                encoded(() -> HostSnapshotRecord.getEncoder().encode(r)));
+    }
+
+    /**
+     * To every partition of the job snapshots: each must know how far the scheduler has been asked.
+     */
+    @Override
+    public void heartbeat(SchedulerHeartbeatRecord r) {
+        byte[] value = encoded(() -> SchedulerHeartbeatRecord.getEncoder().encode(r));
+        for (PartitionInfo partition : producer.partitionsFor(JOBS)) {
+            send(
+                    new ProducerRecord<>(
+                            JOBS, partition.partition(), r.getObservedAtMs(), null, value));
+        }
+    }
+
+    @Override
+    public void scrape(HostScrapeRecord r) {
+        send(
+                TELEMETRY,
+                r.getCluster() + "/" + r.getHost(),
+                r.getObservedAtMs(),
+                encoded(() -> HostScrapeRecord.getEncoder().encode(r)));
+    }
+
+    @Override
+    public void deadLetter(DeadLetterRecord r) {
+        send(
+                DEAD_LETTERS,
+                r.getCluster(),
+                r.getRecordedAtMs(),
+                encoded(() -> DeadLetterRecord.getEncoder().encode(r)));
+    }
+
+    @Override
+    public void count(InputCount c) {
+        if (!c.balanced()) {
+            throw new IllegalStateException(
+                    "records of %s do not add up: %s".formatted(c.file(), c));
+        }
+    }
+
+    /** Everything sent so far is acknowledged when this returns. */
+    public void flush() {
+        producer.flush();
+        Exception failed = failure.get();
+        if (failed != null) {
+            throw new IllegalStateException(
+                    "Kafka refused a record: " + failed.getMessage(), failed);
+        }
+    }
+
+    @Override
+    public void close() {
+        producer.close(Duration.ofSeconds(10));
+    }
+
+    private void send(String topic, String key, long observedAtMs, byte[] value) {
+        send(
+                new ProducerRecord<>(
+                        topic, null, observedAtMs, key.getBytes(StandardCharsets.UTF_8), value));
+    }
+
+    @SuppressWarnings("FutureReturnValueIgnored") // the callback keeps the failure, flush tells it
+    private void send(ProducerRecord<byte[], byte[]> message) {
+        producer.send(
+                message,
+                (metadata, exception) -> {
+                    if (exception != null) {
+                        failure.compareAndSet(null, exception);
+                    }
+                });
+    }
+
+    private interface Encoding {
+        ByteBuffer encode() throws IOException;
+    }
+
+    private static byte[] encoded(Encoding encoding) {
+        try {
+            ByteBuffer buffer = encoding.encode();
+            byte[] bytes = new byte[buffer.remaining()];
+            buffer.get(bytes);
+            return bytes;
+        } catch (IOException e) {
+            throw new UncheckedIOException("a record does not encode", e);
+        }
+    }
+}

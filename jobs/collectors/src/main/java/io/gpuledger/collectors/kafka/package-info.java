@@ -1,0 +1,4 @@
+@NullMarked
+package io.gpuledger.collectors.kafka;
+
+import org.jspecify.annotations.NullMarked;
