@@ -93,6 +93,7 @@ final class BackfillCommand implements Callable<Integer> {
         Path spool = Files.createTempDirectory("gpu-ledger-backfill");
         try {
             SpoolSink sink = read(slurmFiles, dcgmFiles, spool);
+            sink.refuseUnnamed();
             try (LocalStack stack = ledger.stack()) {
                 Warehouse warehouse = ledger.warehouse(stack);
                 Migrator.migrate(warehouse);

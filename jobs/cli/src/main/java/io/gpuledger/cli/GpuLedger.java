@@ -81,7 +81,25 @@ public final class GpuLedger implements Runnable {
     static CommandLine commandLine() {
         return new CommandLine(new GpuLedger())
                 .setCaseInsensitiveEnumValuesAllowed(true)
+                .setParameterExceptionHandler(GpuLedger::refuse)
                 .setExecutionExceptionHandler(GpuLedger::explain);
+    }
+
+    /** One line: the whole help would bury what is wrong. */
+    private static int refuse(CommandLine.ParameterException thrown, String[] args) {
+        CommandLine commandLine = thrown.getCommandLine();
+        String command = commandLine.getCommandSpec().qualifiedName();
+        commandLine
+                .getErr()
+                .println(
+                        "gpu-ledger: %s; see %s --help"
+                                .formatted(
+                                        String.valueOf(thrown.getMessage())
+                                                .lines()
+                                                .findFirst()
+                                                .orElse("wrong usage"),
+                                        command));
+        return ExitCode.WRONG_USAGE;
     }
 
     /** One line for what the caller can mend, a stack trace only for what is our fault. */
@@ -160,6 +178,6 @@ public final class GpuLedger implements Runnable {
     @Override
     public void run() {
         throw new CommandLine.ParameterException(
-                spec.commandLine(), "give a command; --help lists them");
+                spec.commandLine(), "give a command, for example demo");
     }
 }

@@ -12,14 +12,21 @@ import io.gpuledger.sql.Warehouse;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.util.ArrayList;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
+import java.util.TreeSet;
+import org.jspecify.annotations.Nullable;
 
 /** Takes what the readers found, onto disk, and remembers the span it covers. */
 final class SpoolSink implements InputSink {
     private final SpoolWriter spool;
     private final List<DeadLetterRecord> deadLetters = new ArrayList<>();
     private final List<InputCount> counts = new ArrayList<>();
+    private final Set<Long> holders = new TreeSet<>();
+    private final Set<Long> withAccount = new HashSet<>();
+    private final Set<Long> withUser = new HashSet<>();
     private long firstMs = Long.MAX_VALUE;
     private long lastMs = Long.MIN_VALUE;
 
@@ -43,6 +50,29 @@ final class SpoolSink implements InputSink {
         return lastMs;
     }
 
+    /**
+     * A file may leave out who pays as long as another one says it; nobody at all is no basis for a
+     * bill.
+     */
+    void refuseUnnamed() {
+        refuse(withAccount, "account", "Account");
+        refuse(withUser, "user", "User");
+    }
+
+    private void refuse(Set<Long> named, String what, String column) {
+        for (long job : holders) {
+            if (!named.contains(job)) {
+                throw new UsageException(
+                        "job %d has GPUs and no input names its %s; add the column %s to sacct's -o list"
+                                .formatted(job, what, column));
+            }
+        }
+    }
+
+    private static boolean positive(@Nullable Integer count) {
+        return count != null && count > 0;
+    }
+
     private void cover(long atMs) {
         firstMs = Math.min(firstMs, atMs);
         lastMs = Math.max(lastMs, atMs);
@@ -50,6 +80,15 @@ final class SpoolSink implements InputSink {
 
     @Override
     public void job(JobSnapshotRecord r) {
+        if (positive(r.getGpuCount()) || positive(r.getShardCount())) {
+            holders.add(r.getRawJobId());
+        }
+        if (r.getAccount() != null) {
+            withAccount.add(r.getRawJobId());
+        }
+        if (r.getUser() != null) {
+            withUser.add(r.getRawJobId());
+        }
         if (r.getStartMs() != null) {
             cover(r.getStartMs());
             cover(r.getEndMs() == null ? r.getObservedAtMs() : r.getEndMs());

@@ -1,0 +1,266 @@
+package io.gpuledger.cli;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.gpuledger.local.LocalStack;
+import io.gpuledger.local.Service;
+import java.io.IOException;
+import java.io.InputStream;
+import java.io.PrintWriter;
+import java.io.StringWriter;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.EnumSet;
+import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** The commands a user types, on our recording of a real Slurm, into a real ClickHouse. */
+class BackfillIT {
+    private static final String HOUR = "--from=2026-11-23T11:00";
+    private static final String TO = "--to=2026-11-23T13:00";
+
+    @TempDir static Path directory;
+    private static LocalStack stack;
+
+    private record Outcome(int exit, String out, String err) {}
+
+    @BeforeAll
+    static void start() throws IOException {
+        stack =
+                LocalStack.open(
+                        new LocalStack.Options(
+                                directory.resolve("data"),
+                                Path.of(System.getProperty("user.home"), ".cache", "gpu-ledger"),
+                                0,
+                                0));
+        stack.ensureUp(EnumSet.of(Service.CLICKHOUSE));
+        unpack();
+    }
+
+    @AfterAll
+    static void stop() {
+        stack.close();
+    }
+
+    @Test
+    void every_incarnation_equals_what_was_really_held_and_a_second_run_changes_nothing()
+            throws IOException {
+        String database = "--database=held";
+        Outcome first = backfill(database, "fakehpc");
+        assertThat(first.exit()).as(first.err()).isZero();
+
+        Map<String, String> held = heldSecondsByRun(database);
+        Map<String, String> expected = expectedHeldSeconds();
+        // Only polls saw the run that slurmdbd overwrote (node with a dead slurmd, 11 s).
+        assertThat(held.remove("fakehpc/64/1795434894")).isEqualTo("11.000");
+        assertThat(held).isEqualTo(expected);
+
+        String rows =
+                run(database, "usage", "--by=slot,run,bucket,hour", HOUR, TO, "--format=csv").out();
+        assertThat(backfill(database, "fakehpc").exit()).isZero();
+        assertThat(
+                        run(
+                                        database,
+                                        "usage",
+                                        "--by=slot,run,bucket,hour",
+                                        HOUR,
+                                        TO,
+                                        "--format=csv")
+                                .out())
+                .isEqualTo(rows);
+    }
+
+    @Test
+    void slots_are_the_recorded_indices() throws IOException {
+        String database = "--database=slots";
+        assertThat(backfill(database, "fakehpc").exit()).isZero();
+        Map<String, List<String>> slots = new TreeMap<>();
+        for (String line :
+                run(database, "usage", "--by=run,slot", HOUR, TO, "--format=csv")
+                        .out()
+                        .lines()
+                        .skip(1)
+                        .toList()) {
+            String[] cells = line.split(",", -1);
+            if (!cells[0].isEmpty() && Long.parseLong(cells[4]) + Long.parseLong(cells[5]) > 0) {
+                slots.computeIfAbsent(cells[0], r -> new ArrayList<>())
+                        .add(cells[2] + ":" + cells[3]);
+            }
+        }
+        assertThat(slots).containsEntry("fakehpc/23/1795434848", List.of("n9:3", "n9:4", "n9:5"));
+        assertThat(slots)
+                .containsEntry("fakehpc/63/1795434894", List.of("n2:1", "n2:2", "n3:0", "n3:1"));
+        slots.remove("fakehpc/64/1795434894");
+        assertThat(slots.keySet()).isEqualTo(expectedHeldSeconds().keySet());
+    }
+
+    @Test
+    void rows_of_other_inputs_are_refused_until_replaced() throws IOException {
+        String database = "--database=replaced";
+        assertThat(backfill(database, "fakehpc").exit()).isZero();
+        String accounting = directory.resolve("recording/final/sacct.psv").toString();
+
+        Outcome refused = run(database, "backfill", "--cluster=fakehpc", "--slurm", accounting);
+        assertThat(refused.exit()).isEqualTo(ExitCode.WRONG_USAGE);
+        assertThat(refused.err()).contains("--replace").hasLineCount(1);
+
+        Outcome replaced =
+                run(database, "backfill", "--cluster=fakehpc", "--replace", "--slurm", accounting);
+        assertThat(replaced.exit()).as(replaced.err()).isZero();
+        String buckets = run(database, "usage", "--by=slot", HOUR, TO, "--format=csv").out();
+        assertThat(buckets.lines().skip(1)).allMatch(l -> l.split(",", -1)[2].equals("-1"));
+    }
+
+    @Test
+    void a_bad_file_writes_nothing_and_says_what_to_do_in_one_line() throws IOException {
+        Path truncated = directory.resolve("truncated.psv.gz");
+        byte[] whole = resource("sacct.psv.gz");
+        Files.write(truncated, Arrays.copyOf(whole, whole.length / 2));
+        Path binary = directory.resolve("binary.txt");
+        Files.write(binary, new byte[] {1, 2, 0, 3, 0});
+        Path columns = directory.resolve("columns.psv");
+        Files.writeString(columns, "JobIDRaw|State|Start|End\n1|COMPLETED|1|2\n");
+        Path nobody = directory.resolve("nobody.psv");
+        Files.writeString(
+                nobody,
+                "JobIDRaw|State|Start|End|NodeList|User|AllocTRES\n"
+                        + "1|COMPLETED|1795434848|1795434862|n1|alice|gres/gpu=1\n");
+
+        for (Path bad : List.of(truncated, binary, columns, nobody, directory.resolve("absent"))) {
+            Outcome outcome =
+                    run("--database=bad", "backfill", "--cluster=c", "--slurm", bad.toString());
+            assertThat(outcome.exit()).as("%s: %s", bad, outcome.err()).isEqualTo(2);
+            assertThat(outcome.err()).startsWith("gpu-ledger: ").hasLineCount(1);
+        }
+        assertThat(run("--database=bad", "usage", "--by=cluster", HOUR, TO, "--format=csv").out())
+                .hasLineCount(1);
+    }
+
+    @Test
+    void one_bad_record_is_a_dead_letter_and_a_finding() throws IOException {
+        Path mixed = directory.resolve("mixed.psv");
+        Files.writeString(
+                mixed,
+                "JobIDRaw|State|Start|End|NodeList|Account|User|AllocTRES\n"
+                        + "1|COMPLETED|1795434848|1795434862|n1|g1|alice|gres/gpu=1\n"
+                        + "2|COMPLETED|yesterday|1795434862|n1|g1|alice|gres/gpu=1\n");
+
+        Outcome outcome =
+                run("--database=mixed", "backfill", "--cluster=c", "--slurm", mixed.toString());
+
+        assertThat(outcome.exit()).isEqualTo(ExitCode.FINDINGS);
+        assertThat(outcome.err()).contains("mixed.psv:3", "BAD_TIME");
+        assertThat(run("--database=mixed", "usage", "--by=run", HOUR, TO, "--format=csv").out())
+                .contains("c/1/1795434848,14000,0");
+    }
+
+    @Test
+    void wrong_words_and_absent_servers_have_their_exit_codes() {
+        assertThat(run("usage", "--frobnicate").exit()).isEqualTo(ExitCode.WRONG_USAGE);
+        assertThat(run("usage", "--by=colour", HOUR, TO).exit()).isEqualTo(ExitCode.WRONG_USAGE);
+        assertThat(run("usage", "--by=run", "--from=x", TO).exit()).isEqualTo(ExitCode.WRONG_USAGE);
+        StringWriter err = new StringWriter();
+        int exit =
+                GpuLedger.commandLine()
+                        .setErr(new PrintWriter(err))
+                        .execute("--clickhouse=http://127.0.0.1:1", "usage", "--by=run", HOUR, TO);
+        assertThat(exit).isEqualTo(ExitCode.UNREACHABLE);
+        assertThat(err.toString()).hasLineCount(1).contains("does not answer");
+    }
+
+    private static Outcome backfill(String database, String cluster) {
+        return run(
+                database,
+                "backfill",
+                "--cluster=" + cluster,
+                "--slurm",
+                directory.resolve("recording").toString());
+    }
+
+    private static Outcome run(String... words) {
+        StringWriter out = new StringWriter();
+        StringWriter err = new StringWriter();
+        List<String> all = new ArrayList<>(List.of("--clickhouse=" + stack.clickHouseUrl()));
+        all.addAll(List.of(words));
+        int exit =
+                GpuLedger.commandLine()
+                        .setOut(new PrintWriter(out))
+                        .setErr(new PrintWriter(err))
+                        .execute(all.toArray(String[]::new));
+        return new Outcome(exit, out.toString(), err.toString());
+    }
+
+    private static Map<String, String> heldSecondsByRun(String database) {
+        Map<String, String> held = new TreeMap<>();
+        for (String line :
+                run(database, "usage", "--by=run", HOUR, TO, "--format=csv")
+                        .out()
+                        .lines()
+                        .skip(1)
+                        .toList()) {
+            String[] cells = line.split(",", -1);
+            long ms = Long.parseLong(cells[1]) + Long.parseLong(cells[2]);
+            if (!cells[0].isEmpty() && ms > 0) {
+                held.put(cells[0], seconds(ms));
+            }
+        }
+        return held;
+    }
+
+    private static Map<String, String> expectedHeldSeconds() throws IOException {
+        Map<String, Long> held = new TreeMap<>();
+        for (String line :
+                Files.readAllLines(Path.of("src/test/resources/held.csv")).stream()
+                        .skip(1)
+                        .toList()) {
+            String[] cells = line.split(",", -1);
+            if (!cells[3].isEmpty()) {
+                long ms = new java.math.BigDecimal(cells[3]).movePointRight(3).longValueExact();
+                held.merge("fakehpc/" + cells[0] + "/" + cells[1], ms, Long::sum);
+            }
+        }
+        Map<String, String> seconds = new TreeMap<>();
+        held.forEach(
+                (run, ms) -> {
+                    if (ms > 0) {
+                        seconds.put(run, seconds(ms));
+                    }
+                });
+        return seconds;
+    }
+
+    private static String seconds(long ms) {
+        return "%d.%03d".formatted(ms / 1000, ms % 1000);
+    }
+
+    /** The recording as the files it was. */
+    private static void unpack() throws IOException {
+        Path recording = directory.resolve("recording");
+        for (String part : List.of("poll", "hooks", "final")) {
+            Files.createDirectories(recording.resolve(part));
+        }
+        for (DemoRecording.Item item : DemoRecording.load().items()) {
+            String part = item.fileName().startsWith("hook") ? "hooks" : "poll";
+            Files.writeString(recording.resolve(part).resolve(item.fileName()), item.text());
+        }
+        DemoRecording demo = DemoRecording.load();
+        Files.writeString(recording.resolve("final/sacct.psv"), demo.accounting());
+        Files.writeString(recording.resolve("final/1795435436.nodes.txt"), demo.nodes());
+    }
+
+    private static byte[] resource(String name) throws IOException {
+        try (InputStream in = BackfillIT.class.getResourceAsStream("/demo/" + name)) {
+            if (in == null) {
+                throw new IOException("no resource " + name);
+            }
+            return in.readAllBytes();
+        }
+    }
+}

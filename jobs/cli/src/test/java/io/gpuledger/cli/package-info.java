@@ -1,0 +1,4 @@
+@NullMarked
+package io.gpuledger.cli;
+
+import org.jspecify.annotations.NullMarked;
