@@ -35,6 +35,19 @@ public final class UsageQuery {
     /** Key of the contract to its output columns and the constant expressions behind them. */
     private static final Map<String, Map<String, String>> KEYS = keys();
 
+    /** Whose time is counted. */
+    public enum Basis {
+        /** Who really had the card. */
+        HELD,
+        /** What the scheduler charges: its accounting rows, to the second. */
+        SCHEDULED
+    }
+
+    /** Keys that accounting rows can answer: they have no slot and are not cut into windows. */
+    private static final List<String> SCHEDULED_KEYS =
+            List.of("cluster", "account", "user", "run", "job", "partition", "qos");
+
+    private final Basis basis;
     private final List<String> columns = new ArrayList<>();
     private final List<String> expressions = new ArrayList<>();
     private final Instant from;
@@ -57,12 +70,18 @@ public final class UsageQuery {
             String cluster,
             String grant,
             String account,
-            ZoneId zone) {
+            ZoneId zone,
+            Basis basis) {
         for (String key : by) {
             Map<String, String> definition = KEYS.get(key);
             if (definition == null) {
                 throw new IllegalArgumentException(
                         "--by %s is no key; keys are %s".formatted(key, KEYS.keySet()));
+            }
+            if (basis == Basis.SCHEDULED && !SCHEDULED_KEYS.contains(key)) {
+                throw new IllegalArgumentException(
+                        "--basis scheduled knows no %s; keys are %s"
+                                .formatted(key, SCHEDULED_KEYS));
             }
             definition.forEach(
                     (column, expression) -> {
@@ -81,6 +100,11 @@ public final class UsageQuery {
         this.grant = grant;
         this.account = account;
         this.zone = zone;
+        this.basis = basis;
+        if (basis == Basis.SCHEDULED && !grant.isEmpty()) {
+            throw new IllegalArgumentException(
+                    "--basis scheduled knows no grants; leave out --grant");
+        }
     }
 
     private static Map<String, Map<String, String>> keys() {
@@ -113,6 +137,49 @@ public final class UsageQuery {
 
     /** Asks the warehouse; rows come sorted by the keys. */
     public Result run(Warehouse warehouse) {
+        return basis == Basis.HELD ? held(warehouse) : scheduled(warehouse);
+    }
+
+    private Result scheduled(Warehouse warehouse) {
+        StringBuilder sql = new StringBuilder("SELECT ");
+        StringBuilder positions = new StringBuilder();
+        for (int i = 0; i < expressions.size(); i++) {
+            sql.append(expressions.get(i)).append(" AS k").append(i).append(", ");
+            positions.append(i == 0 ? "" : ", ").append('k').append(i);
+        }
+        sql.append(
+                """
+                sum(arraySum(
+                    (s, e, g) -> greatest(least(e, {to:Int64} * 1000) - greatest(s, {from:Int64} * 1000), 0) * g,
+                    scheduled_start_ms, scheduled_end_ms, scheduled_gpus)) AS gpu_ms,
+                0, 0, 0, 0, 0, 0, gpu_ms * 1000, 0, 0, 0, 0
+                FROM runs FINAL
+                WHERE withdrawn = 0
+                  AND ({cluster:String} = '' OR cluster = {cluster:String})
+                  AND ({account:String} = '' OR account = {account:String})
+                """);
+        sql.append("GROUP BY ").append(positions);
+        sql.append(" HAVING gpu_ms != 0 ORDER BY ").append(positions);
+        return new Result(columns, warehouse.query(sql.toString(), parameters()));
+    }
+
+    private Map<String, String> parameters() {
+        return Map.of(
+                "from",
+                Long.toString(from.getEpochSecond()),
+                "to",
+                Long.toString(to.getEpochSecond()),
+                "cluster",
+                cluster,
+                "grant",
+                grant,
+                "account",
+                account,
+                "zone",
+                zone.getId());
+    }
+
+    private Result held(Warehouse warehouse) {
         StringBuilder sql = new StringBuilder("SELECT ");
         StringBuilder positions = new StringBuilder();
         for (int i = 0; i < expressions.size(); i++) {
@@ -141,23 +208,7 @@ public final class UsageQuery {
                   AND ({account:String} = '' OR account = {account:String})
                 """);
         sql.append("GROUP BY ").append(positions).append(" ORDER BY ").append(positions);
-        return new Result(
-                columns,
-                warehouse.query(
-                        sql.toString(),
-                        Map.of(
-                                "from",
-                                Long.toString(from.getEpochSecond()),
-                                "to",
-                                Long.toString(to.getEpochSecond()),
-                                "cluster",
-                                cluster,
-                                "grant",
-                                grant,
-                                "account",
-                                account,
-                                "zone",
-                                zone.getId())));
+        return new Result(columns, warehouse.query(sql.toString(), parameters()));
     }
 
     /** The answer: key columns first, then {@link #NUMBERS}. */

@@ -265,7 +265,8 @@ final class DemoCommand implements Callable<Integer> {
                                 DemoRecording.CLUSTER,
                                 "",
                                 "",
-                                ZoneOffset.UTC)
+                                ZoneOffset.UTC,
+                                UsageQuery.Basis.HELD)
                         .run(warehouse);
         String broken =
                 warehouse

@@ -30,6 +30,7 @@ import picocli.CommandLine.Option;
             MigrateCommand.class,
             BackfillCommand.class,
             UsageCommand.class,
+            CollectCommand.class,
             RunCommand.class
         })
 public final class GpuLedger implements Runnable {

@@ -63,6 +63,13 @@ final class UsageCommand implements Callable<Integer> {
     String zone = "UTC";
 
     @Option(
+            names = "--basis",
+            defaultValue = "HELD",
+            description =
+                    "held: who had the card; scheduled: what the scheduler charges (default: held).")
+    UsageQuery.Basis basis = UsageQuery.Basis.HELD;
+
+    @Option(
             names = "--format",
             defaultValue = "TABLE",
             description = "table, csv or json (default: table).")
@@ -87,7 +94,8 @@ final class UsageCommand implements Callable<Integer> {
                             cluster,
                             grant,
                             account,
-                            zoneId);
+                            zoneId,
+                            basis);
         } catch (IllegalArgumentException e) {
             throw new UsageException(String.valueOf(e.getMessage()));
         }
