@@ -5,6 +5,7 @@ import java.io.InputStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
+import java.util.Comparator;
 import java.util.List;
 import java.util.Optional;
 import java.util.stream.Stream;
@@ -42,9 +43,22 @@ final class ClickHouseLibrary {
             Files.move(draft, home, StandardCopyOption.ATOMIC_MOVE);
         } catch (IOException e) {
             // Another process may have been faster, and then its copy is as good.
-            return find(home).orElseThrow(() -> e);
+            Path other = find(home).orElseThrow(() -> e);
+            delete(draft);
+            return other;
         }
         return find(home).orElseThrow();
+    }
+
+    /** A copy is half a gigabyte: not to be left behind. */
+    private static void delete(Path directory) throws IOException {
+        List<Path> all;
+        try (Stream<Path> files = Files.walk(directory)) {
+            all = files.sorted(Comparator.reverseOrder()).toList();
+        }
+        for (Path file : all) {
+            Files.delete(file);
+        }
     }
 
     private static void run(Path directory, Path log) throws IOException {
@@ -57,6 +71,7 @@ final class ClickHouseLibrary {
                             .redirectOutput(log.toFile())
                             .start();
         } catch (IOException e) {
+            delete(directory);
             throw new StackException(
                     "npm is not on the PATH: install Node.js with npm, or give --clickhouse URL",
                     e);

@@ -22,9 +22,11 @@ import java.util.Optional;
 import java.util.Properties;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
+import java.util.concurrent.locks.ReentrantLock;
 import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.clients.admin.AdminClientConfig;
 import org.apache.kafka.clients.admin.NewTopic;
@@ -37,6 +39,15 @@ public final class LocalStack implements AutoCloseable {
     private static final Duration START_TIMEOUT = Duration.ofSeconds(90);
     private static final Duration STOP_TIMEOUT = Duration.ofSeconds(20);
     private static final Duration PROBE_TIMEOUT = Duration.ofSeconds(2);
+
+    /** How long a process that lives may be silent, as on a busy machine, before it is replaced. */
+    private static final Duration PATIENCE = Duration.ofSeconds(30);
+
+    private static final HttpClient HTTP =
+            HttpClient.newBuilder().connectTimeout(PROBE_TIMEOUT).build();
+
+    /** Threads of this process; the lock file keeps other processes out. */
+    private static final ReentrantLock IN_PROCESS = new ReentrantLock();
 
     /** Topic to partitions; the registry is small and read whole. */
     private static final Map<String, Integer> TOPICS =
@@ -62,7 +73,9 @@ public final class LocalStack implements AutoCloseable {
     public record Status(Service service, boolean up, long pid, int port, String log) {}
 
     private final Options options;
-    private final Set<Service> startedHere = EnumSet.noneOf(Service.class);
+    private final Set<Service> startedHere = ConcurrentHashMap.newKeySet();
+    private volatile boolean hooked;
+    private volatile boolean ending;
 
     private LocalStack(Options options) {
         this.options = options;
@@ -87,10 +100,13 @@ public final class LocalStack implements AutoCloseable {
         locked(
                 () -> {
                     for (Service service : Service.values()) {
-                        if (services.contains(service) && healthy(service).isEmpty()) {
+                        if (services.contains(service) && !settled(service)) {
                             start(service);
-                            startedHere.add(service);
                         }
+                    }
+                    if (services.contains(Service.KAFKA)) {
+                        // Again each time: whoever started the broker may have died before this.
+                        createTopics();
                     }
                 });
     }
@@ -122,9 +138,15 @@ public final class LocalStack implements AutoCloseable {
     /** Stops what this handle started. */
     @Override
     public void close() {
-        if (!startedHere.isEmpty()) {
-            stop(startedHere);
-            startedHere.clear();
+        // The second of two closers touches no file: the first may be deleting the directory.
+        IN_PROCESS.lock();
+        try {
+            if (!startedHere.isEmpty()) {
+                stop(Set.copyOf(startedHere));
+                startedHere.clear();
+            }
+        } finally {
+            IN_PROCESS.unlock();
         }
     }
 
@@ -181,7 +203,54 @@ public final class LocalStack implements AutoCloseable {
         }
     }
 
+    /** Whether a service answers; one that lives but is silent is given time. */
+    private boolean settled(Service service) throws IOException {
+        Optional<ServiceRecord> record = ServiceRecord.read(run(), service);
+        Optional<ProcessHandle> process = record.flatMap(ServiceRecord::process);
+        if (record.isEmpty() || process.isEmpty()) {
+            return false;
+        }
+        long deadline = System.nanoTime() + PATIENCE.toNanos();
+        while (!answers(service, record.get().port())) {
+            if (System.nanoTime() > deadline || endsWithin(process.get(), 200)) {
+                return false;
+            }
+        }
+        return true;
+    }
+
+    private static boolean endsWithin(ProcessHandle process, long milliseconds) {
+        try {
+            process.onExit().get(milliseconds, TimeUnit.MILLISECONDS);
+            return true;
+        } catch (TimeoutException e) {
+            return false;
+        } catch (ExecutionException e) {
+            throw new StackException("cannot watch process " + process.pid(), e);
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            throw new StackException("interrupted while waiting for process " + process.pid(), e);
+        }
+    }
+
+    /** Ctrl-C ends this process without close, and the services are out of the terminal's reach. */
+    private void stopOnExit() {
+        if (hooked) {
+            return;
+        }
+        hooked = true;
+        Runtime.getRuntime()
+                .addShutdownHook(
+                        new Thread(
+                                () -> {
+                                    ending = true;
+                                    close();
+                                },
+                                "stop-local-stack"));
+    }
+
     private void start(Service service) throws IOException {
+        stopOnExit();
         // A process that lives but does not answer would hold the port and the data.
         stopOne(service);
         int port =
@@ -192,6 +261,10 @@ public final class LocalStack implements AutoCloseable {
                 };
         List<String> command = command(service, port);
         Path log = log(service);
+        if (ending) {
+            throw new StackException("interrupted before starting " + service.label());
+        }
+        startedHere.add(service);
         Process process =
                 new ProcessBuilder(command)
                         .redirectErrorStream(true)
@@ -200,9 +273,12 @@ public final class LocalStack implements AutoCloseable {
                         .start();
         long started = process.info().startInstant().map(Instant::toEpochMilli).orElse(0L);
         new ServiceRecord(service, process.pid(), started, port, log).write(run());
-        await(service, process, port, log);
-        if (service == Service.KAFKA) {
-            createTopics();
+        try {
+            await(service, process, port, log);
+        } catch (StackException e) {
+            stopOne(service);
+            startedHere.remove(service);
+            throw e;
         }
     }
 
@@ -271,6 +347,9 @@ public final class LocalStack implements AutoCloseable {
     private void await(Service service, Process process, int port, Path log) {
         long deadline = System.nanoTime() + START_TIMEOUT.toNanos();
         while (System.nanoTime() < deadline) {
+            if (ending) {
+                throw new StackException("interrupted while starting " + service.label());
+            }
             if (!process.isAlive()) {
                 throw new StackException(
                         "%s ended while starting (status %d); see %s"
@@ -301,11 +380,10 @@ public final class LocalStack implements AutoCloseable {
     }
 
     private static boolean http(String url) {
-        HttpClient client = HttpClient.newBuilder().connectTimeout(PROBE_TIMEOUT).build();
         HttpRequest request =
                 HttpRequest.newBuilder(URI.create(url)).timeout(PROBE_TIMEOUT).build();
         CompletableFuture<Integer> status =
-                client.sendAsync(request, HttpResponse.BodyHandlers.discarding())
+                HTTP.sendAsync(request, HttpResponse.BodyHandlers.discarding())
                         .thenApply(HttpResponse::statusCode)
                         .exceptionally(e -> 0);
         return status.join() == 200;
@@ -418,6 +496,7 @@ public final class LocalStack implements AutoCloseable {
 
     /** Two commands at once must not start a service twice. */
     private void locked(Work work) {
+        IN_PROCESS.lock();
         try (FileChannel channel =
                         FileChannel.open(
                                 run().resolve("lock"),
@@ -431,6 +510,8 @@ public final class LocalStack implements AutoCloseable {
         } catch (IOException e) {
             throw new StackException(
                     "local stack in %s: %s".formatted(options.data(), e.getMessage()), e);
+        } finally {
+            IN_PROCESS.unlock();
         }
     }
 }

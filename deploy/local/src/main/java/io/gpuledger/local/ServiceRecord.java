@@ -17,6 +17,9 @@ import java.util.Properties;
  */
 record ServiceRecord(Service service, long pid, long startedAtMs, int port, Path log) {
 
+    /** The start is reckoned from the boot time, which moves a little when the clock is set. */
+    private static final long START_TOLERANCE_MS = 10_000;
+
     static Optional<ServiceRecord> read(Path runDirectory, Service service) throws IOException {
         Path file = file(runDirectory, service);
         if (!Files.exists(file)) {
@@ -64,7 +67,12 @@ record ServiceRecord(Service service, long pid, long startedAtMs, int port, Path
                 .filter(ProcessHandle::isAlive)
                 .filter(
                         h ->
-                                h.info().startInstant().map(Instant::toEpochMilli).orElse(0L)
-                                        == startedAtMs);
+                                Math.abs(
+                                                h.info()
+                                                                .startInstant()
+                                                                .map(Instant::toEpochMilli)
+                                                                .orElse(0L)
+                                                        - startedAtMs)
+                                        <= START_TOLERANCE_MS);
     }
 }

@@ -1,0 +1,4 @@
+@NullMarked
+package io.gpuledger.local;
+
+import org.jspecify.annotations.NullMarked;
