@@ -43,6 +43,7 @@ public final class RunAssembly {
     public static List<Run> assemble(
             String cluster, long rawJobId, Collection<JobSnapshot> snapshots, CompletePolls polls) {
         NavigableMap<Long, List<JobSnapshot>> byStart = groupByStart(snapshots);
+        Set<JobSnapshot> charged = chargedRows(snapshots);
         List<Run> runs = new ArrayList<>();
         List<Long> starts = List.copyOf(byStart.keySet());
         for (int i = 0; i < starts.size(); i++) {
@@ -50,7 +51,7 @@ public final class RunAssembly {
             long next = i + 1 < starts.size() ? starts.get(i + 1) : Span.OPEN_END;
             List<JobSnapshot> evidence =
                     Objects.requireNonNull(byStart.get(start), "grouped above");
-            runs.add(assembleRun(cluster, rawJobId, start, next, evidence, polls));
+            runs.add(assembleRun(cluster, rawJobId, start, next, evidence, charged, polls));
         }
         return runs;
     }
@@ -181,6 +182,7 @@ public final class RunAssembly {
             long startMs,
             long nextStartMs,
             List<JobSnapshot> evidence,
+            Set<JobSnapshot> charged,
             CompletePolls polls) {
         List<JobSnapshot> rows = accountingRows(evidence);
         End end = heldEnd(startMs, nextStartMs, evidence, rows, polls);
@@ -197,7 +199,10 @@ public final class RunAssembly {
 
         List<Run.ScheduledSpan> scheduled = new ArrayList<>();
         for (JobSnapshot row : rows) {
-            if (row.endMs() != null && row.startMs() != null && row.endMs() >= row.startMs()) {
+            if (charged.contains(row)
+                    && row.endMs() != null
+                    && row.startMs() != null
+                    && row.endMs() >= row.startMs()) {
                 scheduled.add(
                         new Run.ScheduledSpan(
                                 row.startMs(),
@@ -238,6 +243,27 @@ public final class RunAssembly {
                 overhead,
                 scheduled,
                 flags);
+    }
+
+    /**
+     * What accounting holds now: the latest row per submit over all starts of the job. slurmdbd
+     * overwrites the row of a launch that failed in its prolog with that of the next incarnation;
+     * rows without a Submit cannot be told apart and give way to those that have one.
+     */
+    private static Set<JobSnapshot> chargedRows(Collection<JobSnapshot> snapshots) {
+        Map<Long, JobSnapshot> bySubmit = new HashMap<>();
+        Map<Long, JobSnapshot> byStart = new HashMap<>();
+        for (JobSnapshot snapshot : snapshots) {
+            if (snapshot.source() != JobSource.ACCOUNTING || snapshot.startMs() == null) {
+                continue;
+            }
+            if (snapshot.submitMs() != null) {
+                bySubmit.merge(snapshot.submitMs(), snapshot, RunAssembly::moreRecent);
+            } else {
+                byStart.merge(snapshot.startMs(), snapshot, RunAssembly::moreRecent);
+            }
+        }
+        return new HashSet<>(bySubmit.isEmpty() ? byStart.values() : bySubmit.values());
     }
 
     /** The latest accounting row per submit: a resize adds rows, a rewrite replaces one. */

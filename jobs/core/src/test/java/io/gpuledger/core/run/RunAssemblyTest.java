@@ -61,6 +61,25 @@ class RunAssemblyTest {
     }
 
     @Test
+    void a_launch_that_accounting_overwrote_is_held_but_not_charged_by_the_scheduler() {
+        JobSnapshot lost = poll(12, "RUNNING", 8, null, List.of("n4"), card("n4", 3));
+        JobSnapshot rowThen = row(15, "RUNNING", 8, 8, null, List.of("n4"), 1, 0);
+        JobSnapshot rowNow = row(300, "COMPLETED", 8, 130, 200L, List.of("n1"), 1, 0);
+
+        List<Run> runs =
+                RunAssembly.assemble(
+                        CLUSTER,
+                        1,
+                        List.of(lost, rowThen, rowNow),
+                        new CompletePolls(new long[] {12_000, 19_000}));
+
+        assertThat(runs).extracting(Run::heldEndMs).containsExactly(19_000L, 200_000L);
+        assertThat(runs.get(0).scheduled()).isEmpty();
+        assertThat(runs.get(1).scheduled())
+                .containsExactly(new Run.ScheduledSpan(130_000, 200_000, 1));
+    }
+
+    @Test
     void a_resized_run_is_one_run_with_a_span_for_each_layout() {
         Run run =
                 only(
