@@ -12,6 +12,7 @@ import java.util.stream.Stream;
 import org.apache.avro.Schema;
 import org.apache.avro.SchemaCompatibility;
 import org.apache.avro.SchemaCompatibility.SchemaCompatibilityType;
+import org.apache.avro.SchemaNormalization;
 import org.apache.avro.generic.GenericData;
 import org.apache.avro.generic.GenericRecord;
 import org.apache.avro.message.BinaryMessageEncoder;
@@ -50,6 +51,19 @@ class ReleasedSchemasTest {
 
         assertThat(compatibility(current, old)).isEqualTo(SchemaCompatibilityType.COMPATIBLE);
         assertThat(compatibility(old, current)).isEqualTo(SchemaCompatibilityType.COMPATIBLE);
+    }
+
+    @Test
+    void the_current_schema_is_the_newest_released_one() {
+        CURRENT.forEach(
+                (name, schema) -> {
+                    List<Schema> versions = ReleasedSchemas.of(name);
+                    assertThat(
+                                    SchemaNormalization.parsingFingerprint64(
+                                            versions.get(versions.size() - 1)))
+                            .as(name)
+                            .isEqualTo(SchemaNormalization.parsingFingerprint64(schema));
+                });
     }
 
     @Test
