@@ -37,6 +37,7 @@ public final class AttributionJob {
                         brokers,
                         "gpu-ledger-attribution",
                         List.of("job-snapshots", "host-snapshots"),
+                        settings.futureMs(),
                         OUT_OF_ORDER,
                         idle),
                 KafkaWireSource.read(
@@ -45,6 +46,7 @@ public final class AttributionJob {
                         brokers,
                         "gpu-ledger-attribution",
                         List.of("gpu-telemetry"),
+                        settings.futureMs(),
                         OUT_OF_ORDER,
                         idle),
                 settings,

@@ -2,10 +2,11 @@ package io.gpuledger.attribution;
 
 import io.gpuledger.core.time.Span;
 import io.gpuledger.core.usage.Attribution;
-import io.gpuledger.core.usage.CountPlacement;
-import io.gpuledger.core.usage.GpuSample;
+import io.gpuledger.core.usage.FactsChange;
 import io.gpuledger.core.usage.HostFacts;
+import io.gpuledger.core.usage.HostInventory;
 import io.gpuledger.core.usage.HostRun;
+import io.gpuledger.core.usage.HostTimeline;
 import io.gpuledger.core.usage.HourSum;
 import io.gpuledger.core.usage.UsageRow;
 import io.gpuledger.flink.RowBinary;
@@ -13,50 +14,69 @@ import io.gpuledger.flink.SinkRow;
 import io.gpuledger.flink.SinkTable;
 import java.io.ByteArrayOutputStream;
 import java.util.ArrayList;
-import java.util.HashMap;
+import java.util.Arrays;
 import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
-import java.util.SortedMap;
-import java.util.TreeMap;
 import org.apache.flink.api.common.functions.OpenContext;
+import org.apache.flink.api.common.state.ListState;
+import org.apache.flink.api.common.state.ListStateDescriptor;
 import org.apache.flink.api.common.state.MapState;
 import org.apache.flink.api.common.state.MapStateDescriptor;
 import org.apache.flink.api.common.state.ValueState;
 import org.apache.flink.api.common.state.ValueStateDescriptor;
 import org.apache.flink.api.common.typeinfo.TypeInformation;
 import org.apache.flink.api.common.typeinfo.Types;
+import org.apache.flink.metrics.Counter;
+import org.apache.flink.runtime.state.FunctionInitializationContext;
+import org.apache.flink.runtime.state.FunctionSnapshotContext;
+import org.apache.flink.streaming.api.checkpoint.CheckpointedFunction;
 import org.apache.flink.streaming.api.functions.co.KeyedBroadcastProcessFunction;
 import org.apache.flink.util.Collector;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Keyed by host: keeps what is known of the host and, when event time has passed a window by the
- * settle time, asks the core what happened in it. A later change sets the same timer again, which
- * fires with the next watermark: changes are coalesced and only changed content is written, with a
- * higher revision.
+ * settle time, asks the core what happened in it. Later knowledge sets the timers of the windows
+ * that it may change; they fire with the next watermark, so changes are coalesced, and only changed
+ * content is written, with a higher revision.
  */
 public final class HostAttributor
-        extends KeyedBroadcastProcessFunction<String, HostInput, HeartbeatInput, SinkRow> {
+        extends KeyedBroadcastProcessFunction<String, HostInput, HeartbeatInput, SinkRow>
+        implements CheckpointedFunction {
     public static final String UID = "attribute-hosts"; // names this operator in every savepoint
 
     private static final long serialVersionUID = 1L;
     private static final long WINDOW_MS = 60_000;
     private static final long HOUR_MS = 3_600_000;
 
-    /** Hour timers fire one millisecond after the minute timers of the same instant. */
+    /** Timers fire at whole minutes for windows; a millisecond apart for everything else. */
     private static final long HOUR_MARK = 1;
 
-    private static final int CACHED_HOSTS = 512;
+    private static final long TICK_MARK = 2;
+
+    /** How often a host is looked at for what changes by itself. */
+    private static final long TICK_MS = 5 * WINDOW_MS;
+
+    private static final int CACHED_HOSTS = 4_096;
 
     private final AttributionSettings settings;
 
     private transient ValueState<HostState> hostState;
-    private transient MapState<Integer, SlotState> slots;
     private transient MapState<String, HostRunState> runs;
+    private transient MapState<String, InventoryState> inventories;
     private transient MapState<Long, WindowState> minutes;
     private transient MapState<Long, WindowState> hours;
+
+    @SuppressWarnings("NullAway.Init") // Flink calls initializeState before anything else
+    private transient ListState<Long> generations;
+
+    private transient Samples samples;
+    private transient long generation;
+    private transient Counter used;
+    private transient Counter duplicate;
 
     /** Facts of hosts since their last input: building them for every window would be quadratic. */
     private transient Map<String, HostFacts> facts;
@@ -66,38 +86,38 @@ public final class HostAttributor
     }
 
     @Override
+    public void initializeState(FunctionInitializationContext context) throws Exception {
+        generations =
+                context.getOperatorStateStore()
+                        .getUnionListState(new ListStateDescriptor<>("generations", Types.LONG));
+        generation = 0;
+        if (context.isRestored()) {
+            for (long earlier : generations.get()) {
+                generation = Math.max(generation, earlier);
+            }
+            generation++;
+        }
+    }
+
+    @Override
+    public void snapshotState(FunctionSnapshotContext context) throws Exception {
+        generations.update(List.of(generation));
+    }
+
+    @Override
     public void open(OpenContext context) {
         hostState =
                 getRuntimeContext()
                         .getState(
                                 new ValueStateDescriptor<>(
                                         "host", TypeInformation.of(HostState.class)));
-        slots =
-                getRuntimeContext()
-                        .getMapState(
-                                new MapStateDescriptor<>(
-                                        "slots", Types.INT, TypeInformation.of(SlotState.class)));
-        runs =
-                getRuntimeContext()
-                        .getMapState(
-                                new MapStateDescriptor<>(
-                                        "runs",
-                                        Types.STRING,
-                                        TypeInformation.of(HostRunState.class)));
-        minutes =
-                getRuntimeContext()
-                        .getMapState(
-                                new MapStateDescriptor<>(
-                                        "minutes",
-                                        Types.LONG,
-                                        TypeInformation.of(WindowState.class)));
-        hours =
-                getRuntimeContext()
-                        .getMapState(
-                                new MapStateDescriptor<>(
-                                        "hours",
-                                        Types.LONG,
-                                        TypeInformation.of(WindowState.class)));
+        runs = mapState("runs", Types.STRING, HostRunState.class);
+        inventories = mapState("inventories", Types.STRING, InventoryState.class);
+        minutes = mapState("minutes", Types.LONG, WindowState.class);
+        hours = mapState("hours", Types.LONG, WindowState.class);
+        samples = new Samples(getRuntimeContext());
+        used = getRuntimeContext().getMetricGroup().counter("recordsUsed");
+        duplicate = getRuntimeContext().getMetricGroup().counter("recordsDuplicate");
         facts =
                 new LinkedHashMap<>(64, 0.75f, true) {
                     private static final long serialVersionUID = 1L;
@@ -109,109 +129,211 @@ public final class HostAttributor
                 };
     }
 
+    private <K, V> MapState<K, V> mapState(String name, TypeInformation<K> key, Class<V> value) {
+        return getRuntimeContext()
+                .getMapState(new MapStateDescriptor<>(name, key, TypeInformation.of(value)));
+    }
+
     @Override
     public void processBroadcastElement(
             HeartbeatInput input, Context context, Collector<SinkRow> out) throws Exception {
-        KnownTimes times = context.getBroadcastState(RunAssembler.KNOWN).get(input.cluster);
-        times = times == null ? new KnownTimes() : times;
-        times.add(input);
-        context.getBroadcastState(RunAssembler.KNOWN).put(input.cluster, times);
+        RunAssembler.hear(input, context, settings);
         facts.clear();
     }
 
     @Override
     public void processElement(HostInput input, ReadOnlyContext context, Collector<SinkRow> out)
             throws Exception {
-        facts.remove(context.getCurrentKey());
         HostState host = hostState.value();
         if (host == null) {
             host = new HostState();
             host.cluster = input.cluster;
             host.host = input.host;
+            host.generation = generation;
         }
+        boolean live = context.currentWatermark() != Long.MIN_VALUE;
         switch (input.kind) {
-            case HostInput.SAMPLES -> {
-                for (int i = 0; i < input.gpuIndex.length; i++) {
-                    SlotState slot = slots.get(input.gpuIndex[i]);
-                    slot = slot == null ? new SlotState() : slot;
-                    evidence(slot, input.observedAtMs);
-                    if (input.observedAtMs > slot.uuidSeenMs && !input.uuids[i].isEmpty()) {
-                        slot.uuid = input.uuids[i];
-                        slot.model = input.models[i];
-                        slot.uuidSeenMs = input.observedAtMs;
-                    }
-                    slot.samples.append(input.samples, i * SampleBlock.WIDTH);
-                    slots.put(input.gpuIndex[i], slot);
-                }
-                touch(host, input.observedAtMs, input.observedAtMs, context);
-            }
+            case HostInput.SAMPLES -> samples(host, input, context);
             case HostInput.INVENTORY -> {
-                if (input.observedAtMs > host.inventoryAtMs) {
-                    host.inventoryAtMs = input.observedAtMs;
-                    host.inventoryGpus = input.inventoryGpus;
-                    host.inventoryShards = input.inventoryShards;
-                }
-                host.firstInventoryMs = Math.min(host.firstInventoryMs, input.observedAtMs);
-                for (int i = 0; i < input.inventoryGpus; i++) {
-                    SlotState slot = slots.get(i);
-                    slot = slot == null ? new SlotState() : slot;
-                    evidence(slot, input.observedAtMs);
-                    slots.put(i, slot);
-                }
-                touch(host, input.observedAtMs, input.observedAtMs, context);
+                HostFacts before = live ? factsOf(host, context) : null;
+                inventory(host, input, context);
+                touchChange(host, before, context, out);
             }
             case HostInput.RUN -> {
-                HostRunState before = runs.get(input.run.runId);
-                if (input.run.gpuIndex.length == 0) {
-                    runs.remove(input.run.runId);
-                } else {
-                    runs.put(input.run.runId, input.run);
-                }
-                if (before != null && before.isPrefixOf(input.run)) {
-                    // An open run seen once more: only what came on top changes.
-                    touch(host, before.endMs - 1, input.run.endMs - 1, context);
-                } else {
-                    if (before != null) {
-                        touchRun(host, before, context);
-                    }
-                    touchRun(host, input.run, context);
-                }
+                HostFacts before = live ? factsOf(host, context) : null;
+                run(host, input.run, context);
+                touchChange(host, before, context, out);
             }
             default -> throw new IllegalStateException("host input of kind " + input.kind);
+        }
+        if (host.tickAtMs == Long.MIN_VALUE) {
+            long now = live ? context.currentWatermark() : input.observedAtMs;
+            setTick(host, now, context);
         }
         hostState.update(host);
     }
 
-    private static void evidence(SlotState slot, long atMs) {
-        slot.firstEvidenceMs = Math.min(slot.firstEvidenceMs, atMs);
-        slot.lastEvidenceMs = Math.max(slot.lastEvidenceMs, atMs);
+    private void samples(HostState host, HostInput input, ReadOnlyContext context)
+            throws Exception {
+        boolean fresh = false;
+        for (int i = 0; i < input.gpuIndex.length; i++) {
+            Span affected = samples.add(host, input, i);
+            if (affected == null) {
+                continue;
+            }
+            fresh = true;
+            touch(affected.startMs(), affected.endMs(), context);
+            evidence(host, input.gpuIndex[i], input.observedAtMs, input.observedAtMs, context);
+            if (!input.jobs[i].isEmpty()) {
+                hint(host, input.jobs[i], input.gpuIndex[i], input.observedAtMs, context);
+            }
+        }
+        if (fresh) {
+            facts.remove(context.getCurrentKey());
+        }
+        (fresh || input.gpuIndex.length == 0 ? used : duplicate).inc();
     }
 
-    private void touchRun(HostState host, HostRunState run, ReadOnlyContext context) {
+    /** A job label that is new for a GPU may place that job's devices in all of its time. */
+    private void hint(HostState host, String job, int gpuIndex, long atMs, ReadOnlyContext context)
+            throws Exception {
+        for (int i = 0; i < host.hintJob.length; i++) {
+            if (host.hintJob[i].equals(job) && host.hintGpu[i] == gpuIndex) {
+                host.hintFirstMs[i] = Math.min(host.hintFirstMs[i], atMs);
+                host.hintLastMs[i] = Math.max(host.hintLastMs[i], atMs + 1);
+                return;
+            }
+        }
+        int added = host.hintJob.length;
+        host.hintJob = Arrays.copyOf(host.hintJob, added + 1);
+        host.hintGpu = Arrays.copyOf(host.hintGpu, added + 1);
+        host.hintFirstMs = Arrays.copyOf(host.hintFirstMs, added + 1);
+        host.hintLastMs = Arrays.copyOf(host.hintLastMs, added + 1);
+        host.hintJob[added] = job;
+        host.hintGpu[added] = gpuIndex;
+        host.hintFirstMs[added] = atMs;
+        host.hintLastMs[added] = atMs + 1;
+        for (HostRunState run : runs.values()) {
+            if (run.isCounted()) {
+                touch(run.startMs, run.endMs, context);
+            }
+        }
+    }
+
+    private void inventory(HostState host, HostInput input, ReadOnlyContext context)
+            throws Exception {
+        InventoryState known = inventories.get(input.contentKey);
+        if (known == null) {
+            known = new InventoryState();
+            known.snapshot = input.snapshot;
+        }
+        if (!known.add(input.observedAtMs)) {
+            duplicate.inc();
+            return;
+        }
+        used.inc();
+        inventories.put(input.contentKey, known);
+        facts.remove(context.getCurrentKey());
+        int count = WireConversion.inventory(known, input.observedAtMs, "").gpuCount();
+        for (int i = 0; i < count; i++) {
+            evidence(host, i, input.observedAtMs, input.observedAtMs, context);
+        }
+    }
+
+    private void run(HostState host, HostRunState run, ReadOnlyContext context) throws Exception {
+        if (run.gpuIndex.length == 0) {
+            runs.remove(run.runId);
+        } else {
+            runs.put(run.runId, run);
+        }
+        facts.remove(context.getCurrentKey());
+        for (int i = 0; i < run.gpuIndex.length; i++) {
+            if (run.holdingEndMs[i] > run.holdingStartMs[i]) {
+                evidence(
+                        host,
+                        run.gpuIndex[i],
+                        run.holdingStartMs[i],
+                        run.holdingEndMs[i] - 1,
+                        context);
+            }
+        }
         long end = Math.max(run.endMs, run.overheadUntilMs);
-        if (end > run.startMs) {
-            touch(host, run.startMs, end - 1, context);
+        if (context.currentWatermark() == Long.MIN_VALUE && end > run.startMs) {
+            touch(run.startMs, end - 1, context);
         }
     }
 
-    /** Sets the timers of all windows that this evidence changes or brings into existence. */
-    private void touch(HostState host, long fromMs, long toMs, ReadOnlyContext context) {
-        long settleMs = settings.settleMs();
-        long from = fromMs;
-        long to = toMs;
-        if (host.lastMs != Long.MIN_VALUE) {
-            from = Math.min(from, Math.max(host.lastMs, host.firstMs));
-            to = Math.max(to, host.firstMs);
+    /** Evidence of a slot: between it and what was known before, the slot existed as well. */
+    private void evidence(
+            HostState host, int slot, long fromMs, long toMs, ReadOnlyContext context) {
+        for (int i = 0; i < host.slotIndex.length; i++) {
+            if (host.slotIndex[i] == slot) {
+                if (fromMs < host.slotFirstMs[i]) {
+                    touch(fromMs, host.slotFirstMs[i], context);
+                    host.slotFirstMs[i] = fromMs;
+                }
+                if (toMs > host.slotLastMs[i]) {
+                    touch(host.slotLastMs[i], toMs, context);
+                    host.slotLastMs[i] = toMs;
+                }
+                return;
+            }
         }
-        host.firstMs = Math.min(host.firstMs, fromMs);
-        host.lastMs = Math.max(host.lastMs, toMs);
-        for (long window = floor(from, WINDOW_MS); window <= to; window += WINDOW_MS) {
-            context.timerService().registerEventTimeTimer(window + WINDOW_MS + settleMs);
+        int added = host.slotIndex.length;
+        host.slotIndex = Arrays.copyOf(host.slotIndex, added + 1);
+        host.slotFirstMs = Arrays.copyOf(host.slotFirstMs, added + 1);
+        host.slotLastMs = Arrays.copyOf(host.slotLastMs, added + 1);
+        host.slotIndex[added] = slot;
+        host.slotFirstMs[added] = fromMs;
+        host.slotLastMs[added] = toMs;
+        touch(fromMs, toMs, context);
+    }
+
+    private void touchChange(
+            HostState host,
+            @Nullable HostFacts before,
+            ReadOnlyContext context,
+            Collector<SinkRow> out)
+            throws Exception {
+        if (before == null) {
+            return;
+        }
+        long changeable = settings.changeableFromMs(context.currentWatermark());
+        Span late = null;
+        for (Span span : FactsChange.between(before, factsOf(host, context))) {
+            touch(span.startMs(), span.endMs() - 1, context);
+            if (span.startMs() < changeable) {
+                late = new Span(span.startMs(), Math.min(span.endMs(), changeable));
+            }
+        }
+        if (late != null) {
+            out.collect(
+                    DeadLetters.beyondHorizon(
+                            host.cluster,
+                            host.host,
+                            late,
+                            context.currentProcessingTime(),
+                            settings));
+        }
+    }
+
+    /** Sets the timers of the windows from one instant to another, both included. */
+    private void touch(long fromMs, long toMs, ReadOnlyContext context) {
+        long changeable = settings.changeableFromMs(context.currentWatermark());
+        for (long window = floor(Math.max(fromMs, changeable), WINDOW_MS);
+                window <= toMs;
+                window += WINDOW_MS) {
+            context.timerService().registerEventTimeTimer(window + WINDOW_MS + settings.settleMs());
         }
     }
 
     private static long floor(long ms, long unit) {
         return Math.floorDiv(ms, unit) * unit;
+    }
+
+    private void setTick(HostState host, long nowMs, ReadOnlyContext context) {
+        host.tickAtMs = floor(nowMs, TICK_MS) + TICK_MS + TICK_MARK;
+        context.timerService().registerEventTimeTimer(host.tickAtMs);
     }
 
     @Override
@@ -221,64 +343,69 @@ public final class HostAttributor
         if (host == null) {
             return;
         }
-        // Settle is whole minutes, so what is left over tells the two kinds of timer apart.
-        boolean hour = Math.floorMod(timestamp - settings.settleMs(), WINDOW_MS) == HOUR_MARK;
-        long start =
-                hour
-                        ? timestamp - settings.settleMs() - HOUR_MARK - HOUR_MS
-                        : timestamp - settings.settleMs() - WINDOW_MS;
-        HostFacts known = factsOf(host, context);
-        if (hour) {
-            List<UsageRow> parts = new ArrayList<>();
-            for (long m = start; m < start + HOUR_MS; m += WINDOW_MS) {
-                parts.addAll(Attribution.attribute(known, new Span(m, m + WINDOW_MS)));
-            }
-            write(
-                    start,
-                    HourSum.of(start, parts),
-                    hours,
-                    SinkTable.USAGE_HOUR,
-                    known,
-                    context,
-                    out);
+        // Settle is whole minutes, so what is left over tells the kinds of timer apart.
+        long mark = Math.floorMod(timestamp, WINDOW_MS);
+        if (mark == TICK_MARK) {
+            tick(host, context);
+        } else if (mark == HOUR_MARK) {
+            writeHour(host, timestamp - settings.settleMs() - HOUR_MARK - HOUR_MS, context, out);
         } else {
-            List<UsageRow> rows = Attribution.attribute(known, new Span(start, start + WINDOW_MS));
-            write(start, rows, minutes, SinkTable.USAGE_MINUTE, known, context, out);
+            writeMinute(host, timestamp - settings.settleMs() - WINDOW_MS, context, out);
         }
     }
 
-    private void write(
+    private boolean isClosed(long windowMs, OnTimerContext context) {
+        return windowMs < settings.changeableFromMs(context.currentWatermark());
+    }
+
+    private void writeMinute(
+            HostState host, long start, OnTimerContext context, Collector<SinkRow> out)
+            throws Exception {
+        if (isClosed(start, context)) {
+            return;
+        }
+        List<UsageRow> rows = attribute(host, factsOf(host, context), start);
+        if (write(host, start, rows, minutes, SinkTable.USAGE_MINUTE, context, out)) {
+            registerHour(floor(start, HOUR_MS), context);
+        }
+    }
+
+    private void writeHour(
+            HostState host, long start, OnTimerContext context, Collector<SinkRow> out)
+            throws Exception {
+        if (isClosed(start, context)) {
+            return;
+        }
+        HostFacts known = factsOf(host, context);
+        List<UsageRow> parts = new ArrayList<>();
+        for (long m = start; m < start + HOUR_MS; m += WINDOW_MS) {
+            parts.addAll(attribute(host, known, m));
+        }
+        write(host, start, HourSum.of(start, parts), hours, SinkTable.USAGE_HOUR, context, out);
+    }
+
+    private List<UsageRow> attribute(HostState host, HostFacts known, long windowMs)
+            throws Exception {
+        Span window = new Span(windowMs, windowMs + WINDOW_MS);
+        return Attribution.attribute(
+                known, samples.readings(host, known.timeline(), window), window);
+    }
+
+    /** Writes what differs from what was written last; tells whether anything did. */
+    private boolean write(
+            HostState host,
             long start,
             List<UsageRow> rows,
             MapState<Long, WindowState> written,
             SinkTable table,
-            HostFacts known,
             OnTimerContext context,
             Collector<SinkRow> out)
             throws Exception {
         WindowState last = written.get(start);
-        List<UsageRow> all = new ArrayList<>(rows);
-        if (last != null) {
-            Set<String> present = new HashSet<>();
-            rows.forEach(r -> present.add(r.gpuIndex() + "/" + r.unplacedRun()));
-            for (int i = 0; i < last.gpuIndex.length; i++) {
-                if (!present.contains(last.gpuIndex[i] + "/" + last.unplacedRun[i])) {
-                    all.add(
-                            new UsageRow(
-                                    known.cluster(),
-                                    known.host(),
-                                    last.gpuIndex[i],
-                                    last.unplacedRun[i],
-                                    start,
-                                    0,
-                                    "",
-                                    "",
-                                    List.of()));
-                }
-            }
-        } else if (rows.isEmpty()) {
-            return;
+        if (last == null && rows.isEmpty()) {
+            return false;
         }
+        List<UsageRow> all = last == null ? rows : withEmptied(host, start, rows, last);
         ByteArrayOutputStream content = new ByteArrayOutputStream();
         for (UsageRow row : all) {
             byte[] bytes = RowBinary.usage(row, 0, 0);
@@ -286,7 +413,7 @@ public final class HostAttributor
         }
         String digest = WireConversion.digest(content.toByteArray());
         if (last != null && last.contentDigest.equals(digest)) {
-            return;
+            return false;
         }
         long recorded = context.timerService().currentProcessingTime() * 1000;
         WindowState now = new WindowState();
@@ -302,14 +429,160 @@ public final class HostAttributor
             out.collect(
                     new SinkRow(table, RowBinary.usage(row, settings.inputDigest(), now.revision)));
         }
-        if (table == SinkTable.USAGE_MINUTE) {
-            registerHour(floor(start, HOUR_MS), context);
+        return true;
+    }
+
+    /** Rows that were written and no longer have content are replaced by empty ones. */
+    private static List<UsageRow> withEmptied(
+            HostState host, long start, List<UsageRow> rows, WindowState last) {
+        Set<String> present = new HashSet<>();
+        rows.forEach(r -> present.add(r.gpuIndex() + "/" + r.unplacedRun()));
+        List<UsageRow> all = new ArrayList<>(rows);
+        for (int i = 0; i < last.gpuIndex.length; i++) {
+            if (!present.contains(last.gpuIndex[i] + "/" + last.unplacedRun[i])) {
+                all.add(
+                        new UsageRow(
+                                host.cluster,
+                                host.host,
+                                last.gpuIndex[i],
+                                last.unplacedRun[i],
+                                start,
+                                0,
+                                "",
+                                "",
+                                List.of()));
+            }
         }
+        return all;
     }
 
     private void registerHour(long hourStart, OnTimerContext context) {
         context.timerService()
                 .registerEventTimeTimer(hourStart + HOUR_MS + settings.settleMs() + HOUR_MARK);
+    }
+
+    /** What changes without an input of this host: the scheduler's silence, a restart, old age. */
+    private void tick(HostState host, OnTimerContext context) throws Exception {
+        long watermark = context.currentWatermark();
+        if (watermark == Long.MAX_VALUE) {
+            return;
+        }
+        forget(host, settings.changeableFromMs(watermark));
+        if (host.slotIndex.length == 0) {
+            clear();
+            facts.remove(context.getCurrentKey());
+            return;
+        }
+        if (host.generation != generation) {
+            host.generation = generation;
+            writeAgain(minutes, WINDOW_MS + settings.settleMs(), context);
+            writeAgain(hours, HOUR_MS + settings.settleMs() + HOUR_MARK, context);
+        }
+        List<Span> known = known(host.cluster, context);
+        List<Span> before = new ArrayList<>();
+        for (int i = 0; i < host.knownFromMs.length; i++) {
+            before.add(new Span(host.knownFromMs[i], host.knownToMs[i]));
+        }
+        long first = Arrays.stream(host.slotFirstMs).min().orElse(Long.MAX_VALUE);
+        long last = Arrays.stream(host.slotLastMs).max().orElse(Long.MIN_VALUE);
+        for (Span span : FactsChange.difference(before, known)) {
+            touch(
+                    Math.max(span.startMs(), floor(first, WINDOW_MS)),
+                    Math.min(span.endMs() - 1, last),
+                    context);
+        }
+        host.knownFromMs = known.stream().mapToLong(Span::startMs).toArray();
+        host.knownToMs = known.stream().mapToLong(Span::endMs).toArray();
+        setTick(host, watermark, context);
+        hostState.update(host);
+    }
+
+    /**
+     * Another attempt may have written what this one will not derive: after a restore every window
+     * that may still change is written once more.
+     */
+    private static void writeAgain(
+            MapState<Long, WindowState> written, long timerOffset, OnTimerContext context)
+            throws Exception {
+        for (long start : keys(written)) {
+            WindowState window = written.get(start);
+            window.contentDigest = "";
+            written.put(start, window);
+            context.timerService().registerEventTimeTimer(start + timerOffset);
+        }
+    }
+
+    /** Drops what no window that may still change depends on. */
+    private void forget(HostState host, long changeable) throws Exception {
+        if (changeable == Long.MIN_VALUE) {
+            return;
+        }
+        dropBefore(minutes, changeable);
+        dropBefore(hours, changeable);
+        samples.dropBefore(host, changeable);
+        List<String> ended = new ArrayList<>();
+        for (HostRunState run : runs.values()) {
+            if (Math.max(run.endMs, run.overheadUntilMs) <= changeable) {
+                ended.add(run.runId);
+            }
+        }
+        for (String runId : ended) {
+            runs.remove(runId);
+        }
+        for (String content : keys(inventories)) {
+            InventoryState inventory = inventories.get(content);
+            inventory.dropBefore(changeable);
+            inventories.put(content, inventory);
+        }
+        dropHints(host, changeable);
+        if (ended.isEmpty() && Arrays.stream(host.slotLastMs).anyMatch(l -> l >= changeable)) {
+            return;
+        }
+        facts.remove(host.cluster + "/" + host.host);
+        if (Arrays.stream(host.slotLastMs).allMatch(l -> l < changeable)) {
+            host.slotIndex = new int[0];
+        }
+    }
+
+    private static void dropHints(HostState host, long changeable) {
+        int kept = 0;
+        for (int i = 0; i < host.hintJob.length; i++) {
+            if (host.hintLastMs[i] >= changeable) {
+                host.hintJob[kept] = host.hintJob[i];
+                host.hintGpu[kept] = host.hintGpu[i];
+                host.hintFirstMs[kept] = host.hintFirstMs[i];
+                host.hintLastMs[kept] = host.hintLastMs[i];
+                kept++;
+            }
+        }
+        host.hintJob = Arrays.copyOf(host.hintJob, kept);
+        host.hintGpu = Arrays.copyOf(host.hintGpu, kept);
+        host.hintFirstMs = Arrays.copyOf(host.hintFirstMs, kept);
+        host.hintLastMs = Arrays.copyOf(host.hintLastMs, kept);
+    }
+
+    private static void dropBefore(MapState<Long, WindowState> written, long changeable)
+            throws Exception {
+        for (long start : keys(written)) {
+            if (start < changeable) {
+                written.remove(start);
+            }
+        }
+    }
+
+    private static <K> List<K> keys(MapState<K, ?> state) throws Exception {
+        List<K> keys = new ArrayList<>();
+        state.keys().forEach(keys::add);
+        return keys;
+    }
+
+    private void clear() {
+        hostState.clear();
+        runs.clear();
+        inventories.clear();
+        minutes.clear();
+        hours.clear();
+        samples.clear();
     }
 
     private HostFacts factsOf(HostState host, ReadOnlyContext context) throws Exception {
@@ -318,67 +591,41 @@ public final class HostAttributor
         if (cached != null) {
             return cached;
         }
-        List<HostRun> held = new ArrayList<>();
-        Map<Integer, long[]> seen = new HashMap<>();
-        for (HostRunState run : runs.values()) {
-            held.add(run.toCore(host.host));
-            for (int i = 0; i < run.gpuIndex.length; i++) {
-                if (run.gpuIndex[i] >= 0 && run.holdingEndMs[i] > run.holdingStartMs[i]) {
-                    long[] span =
-                            seen.computeIfAbsent(
-                                    run.gpuIndex[i],
-                                    g -> new long[] {Long.MAX_VALUE, Long.MIN_VALUE});
-                    span[0] = Math.min(span[0], run.holdingStartMs[i]);
-                    span[1] = Math.max(span[1], run.holdingEndMs[i] - 1);
-                }
+        List<HostInventory> snapshots = new ArrayList<>();
+        for (Map.Entry<String, InventoryState> entry : inventories.entries()) {
+            for (long at : entry.getValue().atMs) {
+                snapshots.add(WireConversion.inventory(entry.getValue(), at, entry.getKey()));
             }
         }
-        SortedMap<Integer, HostFacts.Slot> known = new TreeMap<>();
-        Map<Integer, List<GpuSample>> samples = new HashMap<>();
-        for (Map.Entry<Integer, SlotState> entry : slots.entries()) {
-            SlotState slot = entry.getValue();
-            long[] span =
-                    seen.computeIfAbsent(
-                            entry.getKey(), g -> new long[] {Long.MAX_VALUE, Long.MIN_VALUE});
-            span[0] = Math.min(span[0], slot.firstEvidenceMs);
-            span[1] = Math.max(span[1], slot.lastEvidenceMs);
-            samples.put(entry.getKey(), slot.samples.sorted());
+        HostTimeline timeline = HostTimeline.of(snapshots, settings.schedulerGapMs());
+        List<HostRun> held = new ArrayList<>();
+        for (HostRunState run : runs.values()) {
+            held.add(run.toCore(host.host));
         }
-        for (Map.Entry<Integer, long[]> entry : seen.entrySet()) {
-            SlotState slot = slots.get(entry.getKey());
-            known.put(
-                    entry.getKey(),
-                    new HostFacts.Slot(
-                            new Span(
-                                    floor(entry.getValue()[0], WINDOW_MS),
-                                    floor(entry.getValue()[1], WINDOW_MS) + WINDOW_MS),
-                            slot == null ? "" : slot.uuid,
-                            slot == null ? "" : slot.model));
+        List<HostFacts.JobHint> hints = new ArrayList<>();
+        for (int i = 0; i < host.hintJob.length; i++) {
+            hints.add(
+                    new HostFacts.JobHint(
+                            host.hintJob[i],
+                            host.hintGpu[i],
+                            host.hintFirstMs[i],
+                            host.hintLastMs[i]));
         }
-        KnownTimes times = context.getBroadcastState(RunAssembler.KNOWN).get(host.cluster);
-        int shardsPerGpu = host.inventoryGpus > 0 ? host.inventoryShards / host.inventoryGpus : 0;
-        held.sort(java.util.Comparator.comparing(HostRun::runId));
         HostFacts built =
-                new HostFacts(
+                HostFacts.of(
                         host.cluster,
                         host.host,
-                        known,
-                        host.inventoryGpus > 0,
-                        shardsPerGpu,
+                        timeline,
                         held,
-                        times == null ? List.of() : times.spans(settings.schedulerGapMs()),
-                        samples);
-        HostFacts placed =
-                new HostFacts(
-                        built.cluster(),
-                        built.host(),
-                        built.slots(),
-                        built.inventoried(),
-                        built.shardsPerGpu(),
-                        CountPlacement.place(built),
-                        built.schedulerKnown(),
-                        built.samples());
-        facts.put(key, placed);
-        return placed;
+                        hints,
+                        samples.sampled(timeline),
+                        known(host.cluster, context));
+        facts.put(key, built);
+        return built;
+    }
+
+    private static List<Span> known(String cluster, ReadOnlyContext context) throws Exception {
+        KnownTimes times = context.getBroadcastState(RunAssembler.KNOWN).get(cluster);
+        return times == null ? List.of() : times.known();
     }
 }

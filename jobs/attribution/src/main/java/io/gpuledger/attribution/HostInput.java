@@ -12,17 +12,26 @@ public final class HostInput {
     public int kind;
     public String cluster = "";
     public String host = "";
+    public long observedAtMs;
 
-    /** SAMPLES: {@link SampleBlock#WIDTH} numbers a GPU; INVENTORY: unused. */
+    /** SAMPLES: one element a GPU or MIG instance; instance -1 is the whole GPU. */
     public int[] gpuIndex = new int[0];
 
+    public int[] instance = new int[0];
+    public int[] slices = new int[0];
+    public int[] slicesPerGpu = new int[0];
     public String[] uuids = new String[0];
     public String[] models = new String[0];
-    public long[] samples = new long[0];
+    public String[] jobs = new String[0];
+    public long coverMs;
 
-    public long observedAtMs;
-    public int inventoryGpus;
-    public int inventoryShards;
+    /** SAMPLES: {@link Samples#FIELDS} numbers a GPU. */
+    public long[] values = new long[0];
+
+    /** INVENTORY: what was said, apart from when, and its digest. */
+    public byte[] snapshot = new byte[0];
+
+    public String contentKey = "";
 
     /** RUN: what the run has here; without holdings it is withdrawn. */
     public HostRunState run = new HostRunState();

@@ -17,6 +17,7 @@ public final class HostRunState {
     public String qos = "";
     public long startMs;
     public long endMs;
+    public long uncertainFromMs = Long.MAX_VALUE;
     public long overheadUntilMs;
     public int flags;
     public int[] gpuIndex = new int[0];
@@ -45,6 +46,7 @@ public final class HostRunState {
         state.qos = run.qos();
         state.startMs = run.startMs();
         state.endMs = run.heldEndMs();
+        state.uncertainFromMs = run.uncertainFromMs();
         state.overheadUntilMs = run.overheadUntil().getOrDefault(host, 0L);
         state.flags = run.flags();
         int n = here.size();
@@ -70,51 +72,14 @@ public final class HostRunState {
         return state;
     }
 
-    /** The other is this run, held on: nothing before this one's end is different. */
-    boolean isPrefixOf(HostRunState other) {
-        if (endMs <= startMs
-                || other.endMs < endMs
-                || overheadUntilMs != other.overheadUntilMs
-                || flags != other.flags
-                || gpuIndex.length == 0
-                || suspendedFromMs.length > 0
-                || other.suspendedFromMs.length > 0) {
-            return false;
-        }
-        for (long end : holdingEndMs) {
-            if (end != endMs) {
-                return false;
+    /** Some of its devices have no position. */
+    boolean isCounted() {
+        for (int index : gpuIndex) {
+            if (index < 0) {
+                return true;
             }
         }
-        for (long end : other.holdingEndMs) {
-            if (end != other.endMs) {
-                return false;
-            }
-        }
-        HostRun cut = other.toCore("");
-        List<Holding> shortened = new ArrayList<>();
-        for (Holding h : cut.holdings()) {
-            shortened.add(
-                    new Holding(
-                            h.host(),
-                            h.gpuIndex(),
-                            h.gresType(),
-                            h.shards(),
-                            h.count(),
-                            h.startMs(),
-                            endMs));
-        }
-        HostRun mine = toCore("");
-        return mine.holdings().equals(shortened)
-                && mine.startMs() == cut.startMs()
-                && List.of(mine.jobId(), mine.account(), mine.user(), mine.partition(), mine.qos())
-                        .equals(
-                                List.of(
-                                        cut.jobId(),
-                                        cut.account(),
-                                        cut.user(),
-                                        cut.partition(),
-                                        cut.qos()));
+        return false;
     }
 
     HostRun toCore(String host) {
@@ -143,6 +108,7 @@ public final class HostRunState {
                 qos,
                 startMs,
                 endMs,
+                uncertainFromMs,
                 overheadUntilMs,
                 holdings,
                 suspensions,

@@ -1,19 +1,37 @@
 package io.gpuledger.attribution;
 
-/** Host-wide facts from host snapshots. */
+/** Small facts of one host. Public and flat: it is state. */
 public final class HostState {
     public String cluster = "";
     public String host = "";
 
-    /** -1 until a host snapshot tells. */
-    public int inventoryGpus = -1;
+    /** Earliest and latest evidence by slot, never shrinking: where windows may exist. */
+    public int[] slotIndex = new int[0];
 
-    public int inventoryShards;
-    public long inventoryAtMs = Long.MIN_VALUE;
-    public long firstInventoryMs = Long.MAX_VALUE;
+    public long[] slotFirstMs = new long[0];
+    public long[] slotLastMs = new long[0];
 
-    /** Earliest and latest evidence of any slot or run, to know which windows exist. */
-    public long firstMs = Long.MAX_VALUE;
+    /** Hours that have samples, sorted. */
+    public long[] sampleHours = new long[0];
 
-    public long lastMs = Long.MIN_VALUE;
+    /** The latest sample of all. */
+    public long lastSampleMs = Long.MIN_VALUE;
+
+    /** What exporters said of jobs: label, GPU, first and last time. */
+    public String[] hintJob = new String[0];
+
+    public int[] hintGpu = new int[0];
+    public long[] hintFirstMs = new long[0];
+    public long[] hintLastMs = new long[0];
+
+    /** When the scheduler was known, as the written windows have it. */
+    public long[] knownFromMs = new long[0];
+
+    public long[] knownToMs = new long[0];
+
+    /** The start of the job, counted, after which the windows were last written anew. */
+    public long generation;
+
+    /** The next look at what changes by itself; {@link Long#MIN_VALUE} when none is set. */
+    public long tickAtMs = Long.MIN_VALUE;
 }

@@ -11,6 +11,9 @@ public final class JobInput {
     public long firstObservedMs;
     public long lastObservedMs;
 
+    /** The latest instant this concerns: an end that is long past, else when it was observed. */
+    public long latestMs;
+
     /** JobSnapshotRecord in single-object encoding. */
     public byte[] snapshot = new byte[0];
 

@@ -1,29 +1,34 @@
 package io.gpuledger.attribution;
 
+import io.gpuledger.flink.KafkaWireSource;
 import io.gpuledger.flink.RowBinary;
 import io.gpuledger.flink.SinkRow;
 import io.gpuledger.flink.SinkTable;
 import io.gpuledger.flink.WireMessage;
+import io.gpuledger.flink.WireType;
 import io.gpuledger.schemas.ConfiguredGresRecord;
-import io.gpuledger.schemas.DeadLetterRecord;
 import io.gpuledger.schemas.HostScrapeRecord;
 import io.gpuledger.schemas.HostSnapshotRecord;
 import io.gpuledger.schemas.JobSnapshotRecord;
+import io.gpuledger.schemas.ReleasedSchemas;
 import io.gpuledger.schemas.SchedulerHeartbeatRecord;
 import java.io.IOException;
-import java.nio.ByteBuffer;
-import java.nio.ByteOrder;
-import java.util.HexFormat;
+import java.time.Instant;
 import java.util.StringJoiner;
 import org.apache.avro.AvroRuntimeException;
 import org.apache.avro.Schema;
-import org.apache.avro.SchemaNormalization;
+import org.apache.avro.message.BinaryMessageDecoder;
+import org.apache.flink.api.common.functions.OpenContext;
 import org.apache.flink.api.common.typeinfo.TypeInformation;
+import org.apache.flink.metrics.Counter;
 import org.apache.flink.streaming.api.functions.ProcessFunction;
 import org.apache.flink.util.Collector;
 import org.apache.flink.util.OutputTag;
 
-/** Decodes records by the schema fingerprint they carry; what does not decode is a dead letter. */
+/**
+ * Decodes records of any released schema by the fingerprint they carry. What does not decode, comes
+ * from the future or from before the correction horizon is a dead letter.
+ */
 public final class RecordRouter extends ProcessFunction<WireMessage, JobInput> {
     public static final OutputTag<HostInput> HOSTS =
             new OutputTag<>("host-inputs", TypeInformation.of(HostInput.class));
@@ -33,97 +38,147 @@ public final class RecordRouter extends ProcessFunction<WireMessage, JobInput> {
             new OutputTag<>("router-rows", TypeInformation.of(SinkRow.class));
 
     private static final long serialVersionUID = 1L;
-    private static final int HEADER = 10;
-    private static final int PAYLOAD_BYTES = 2048;
-
-    private static final long SCRAPE = fingerprint(HostScrapeRecord.getClassSchema());
-    private static final long JOB = fingerprint(JobSnapshotRecord.getClassSchema());
-    private static final long HOST = fingerprint(HostSnapshotRecord.getClassSchema());
-    private static final long HEARTBEAT = fingerprint(SchedulerHeartbeatRecord.getClassSchema());
 
     private final AttributionSettings settings;
+
+    private transient BinaryMessageDecoder<HostScrapeRecord> scrapes;
+    private transient BinaryMessageDecoder<JobSnapshotRecord> jobs;
+    private transient BinaryMessageDecoder<HostSnapshotRecord> hosts;
+    private transient BinaryMessageDecoder<SchedulerHeartbeatRecord> heartbeats;
+    private transient Counter read;
+    private transient Counter deadLettered;
+    private transient Counter heartbeatsUsed;
 
     public RecordRouter(AttributionSettings settings) {
         this.settings = settings;
     }
 
-    private static long fingerprint(Schema schema) {
-        return SchemaNormalization.parsingFingerprint64(schema);
+    @Override
+    public void open(OpenContext context) {
+        scrapes = allVersions(HostScrapeRecord.getDecoder(), "HostScrapeRecord");
+        jobs = allVersions(JobSnapshotRecord.getDecoder(), "JobSnapshotRecord");
+        hosts = allVersions(HostSnapshotRecord.getDecoder(), "HostSnapshotRecord");
+        heartbeats = allVersions(SchedulerHeartbeatRecord.getDecoder(), "SchedulerHeartbeatRecord");
+        read = getRuntimeContext().getMetricGroup().counter("recordsRead");
+        deadLettered = getRuntimeContext().getMetricGroup().counter("recordsDeadLettered");
+        heartbeatsUsed = getRuntimeContext().getMetricGroup().counter("recordsUsed");
+    }
+
+    private static <T> BinaryMessageDecoder<T> allVersions(
+            BinaryMessageDecoder<T> decoder, String record) {
+        for (Schema version : ReleasedSchemas.of(record)) {
+            decoder.addSchema(version);
+        }
+        return decoder;
     }
 
     @Override
     public void processElement(WireMessage message, Context context, Collector<JobInput> out)
             throws Exception {
+        read.inc();
+        WireType type = WireType.of(message.value);
+        long observedAt = WireType.observedAtMs(message.value);
+        if (type == null || observedAt == WireType.NO_TIME) {
+            deadLetter(
+                    message,
+                    "UNREADABLE",
+                    "%d bytes that begin with no known schema's header; was it written by a newer release?"
+                            .formatted(message.value.length),
+                    context);
+            return;
+        }
+        if (KafkaWireSource.isFuture(observedAt, message, settings.futureMs())) {
+            deadLetter(
+                    message,
+                    "FUTURE",
+                    "observed at %s, but Kafka got it at %s: check the clock of its host"
+                            .formatted(
+                                    Instant.ofEpochMilli(observedAt),
+                                    Instant.ofEpochMilli(message.timestampMs)),
+                    context);
+            return;
+        }
         try {
-            route(message.value, context, out);
+            route(type, message, context, out);
         } catch (IOException | AvroRuntimeException | IndexOutOfBoundsException e) {
             deadLetter(message, "UNREADABLE", String.valueOf(e.getMessage()), context);
         }
     }
 
-    private void route(byte[] value, Context context, Collector<JobInput> out) throws IOException {
-        if (value.length < HEADER) {
-            throw new IOException(
-                    "record of %d bytes has no single-object header".formatted(value.length));
-        }
-        long fingerprint = ByteBuffer.wrap(value, 2, 8).order(ByteOrder.LITTLE_ENDIAN).getLong();
-        if (fingerprint == SCRAPE) {
-            context.output(
-                    HOSTS, WireConversion.samples(HostScrapeRecord.getDecoder().decode(value)));
-        } else if (fingerprint == JOB) {
-            out.collect(WireConversion.jobInput(JobSnapshotRecord.getDecoder().decode(value)));
-        } else if (fingerprint == HEARTBEAT) {
-            context.output(
-                    HEARTBEATS,
-                    WireConversion.heartbeat(SchedulerHeartbeatRecord.getDecoder().decode(value)));
-        } else if (fingerprint == HOST) {
-            HostSnapshotRecord host = HostSnapshotRecord.getDecoder().decode(value);
-            HostInput inventory = WireConversion.inventory(host);
-            context.output(HOSTS, inventory);
-            context.output(ROWS, new SinkRow(SinkTable.HOSTS, hostRow(host, inventory)));
-        } else {
-            throw new IOException(
-                    "no schema has the fingerprint %016x: the writer is newer than this job"
-                            .formatted(fingerprint));
+    private void route(WireType type, WireMessage message, Context context, Collector<JobInput> out)
+            throws IOException {
+        byte[] value = message.value;
+        switch (type) {
+            case HOST_SCRAPE -> {
+                HostInput input = WireConversion.samples(scrapes.decode(value));
+                if (isOpen(input.observedAtMs, message, context)) {
+                    context.output(HOSTS, input);
+                }
+            }
+            case JOB_SNAPSHOT -> {
+                JobInput input = WireConversion.jobInput(jobs.decode(value));
+                if (isOpen(input.latestMs, message, context)) {
+                    out.collect(input);
+                }
+            }
+            case SCHEDULER_HEARTBEAT -> {
+                context.output(HEARTBEATS, WireConversion.heartbeat(heartbeats.decode(value)));
+                heartbeatsUsed.inc();
+            }
+            case HOST_SNAPSHOT -> {
+                HostSnapshotRecord host = hosts.decode(value);
+                HostInput input = WireConversion.inventoryInput(host);
+                if (isOpen(Math.max(input.observedAtMs, 0), message, context)) {
+                    context.output(HOSTS, input);
+                    context.output(ROWS, new SinkRow(SinkTable.HOSTS, hostRow(host)));
+                }
+            }
         }
     }
 
-    private static byte[] hostRow(HostSnapshotRecord host, HostInput inventory) {
+    /** What concerns only closed hours is too late for this job; a backfill can still use it. */
+    private boolean isOpen(long latestMs, WireMessage message, Context context) {
+        long changeable = settings.changeableFromMs(context.timerService().currentWatermark());
+        if (latestMs >= changeable) {
+            return true;
+        }
+        deadLetter(
+                message,
+                "BEYOND_HORIZON",
+                "concerns the time up to %s, hours before %s are closed; backfill them"
+                        .formatted(
+                                Instant.ofEpochMilli(latestMs), Instant.ofEpochMilli(changeable)),
+                context);
+        return false;
+    }
+
+    private static byte[] hostRow(HostSnapshotRecord host) {
         StringJoiner gres = new StringJoiner(",");
+        int gpus = 0;
         for (ConfiguredGresRecord g : host.getGres()) {
             String type = g.getGresType().isEmpty() ? "" : ":" + g.getGresType();
             gres.add(g.getKind() + type + ":" + g.getCount());
+            gpus += g.getKind().equals("gpu") ? g.getCount() : 0;
         }
         return RowBinary.host(
                 host.getCluster(),
                 host.getHost(),
                 host.getObservedAtMs(),
                 host.getStates(),
-                inventory.inventoryGpus,
+                gpus,
                 gres.toString(),
                 host.getObservedAtMs());
     }
 
     private void deadLetter(WireMessage message, String reason, String detail, Context context) {
-        DeadLetterRecord letter =
-                DeadLetterRecord.newBuilder()
-                        .setRecordedAtMs(context.timerService().currentProcessingTime())
-                        .setReason(reason)
-                        .setDetail(detail)
-                        .setSource(message.source)
-                        .setPartition(message.partition)
-                        .setPosition(message.position)
-                        .setPayload(
-                                HexFormat.of()
-                                        .formatHex(
-                                                message.value,
-                                                0,
-                                                Math.min(PAYLOAD_BYTES, message.value.length)))
-                        .build();
+        deadLettered.inc();
         context.output(
                 ROWS,
-                new SinkRow(
-                        SinkTable.DEAD_LETTERS,
-                        RowBinary.deadLetter(letter, settings.inputDigest())));
+                DeadLetters.ofRecord(
+                        reason,
+                        detail,
+                        message,
+                        context.timerService().currentProcessingTime(),
+                        settings));
     }
 }

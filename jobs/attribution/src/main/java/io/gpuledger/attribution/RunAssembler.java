@@ -1,10 +1,10 @@
 package io.gpuledger.attribution;
 
-import io.gpuledger.core.run.CompletePolls;
 import io.gpuledger.core.run.Holding;
 import io.gpuledger.core.run.JobSnapshot;
 import io.gpuledger.core.run.Run;
 import io.gpuledger.core.run.RunAssembly;
+import io.gpuledger.core.run.SchedulerView;
 import io.gpuledger.flink.RowBinary;
 import io.gpuledger.flink.SinkRow;
 import io.gpuledger.flink.SinkTable;
@@ -18,6 +18,8 @@ import org.apache.flink.api.common.state.MapState;
 import org.apache.flink.api.common.state.MapStateDescriptor;
 import org.apache.flink.api.common.typeinfo.TypeInformation;
 import org.apache.flink.api.common.typeinfo.Types;
+import org.apache.flink.metrics.Counter;
+import org.apache.flink.streaming.api.functions.co.BaseBroadcastProcessFunction;
 import org.apache.flink.streaming.api.functions.co.KeyedBroadcastProcessFunction;
 import org.apache.flink.util.Collector;
 import org.apache.flink.util.OutputTag;
@@ -42,11 +44,16 @@ public final class RunAssembler
     /** How often an open run is looked at again. */
     private static final long OPEN_RUN_TICK_MS = 60_000;
 
+    /** How often an ended one, until it is forgotten. */
+    private static final long ENDED_RUN_TICK_MS = 3_600_000;
+
     private final AttributionSettings settings;
 
     private transient MapState<String, JobInput> snapshots;
     private transient MapState<String, HostRunState> told;
     private transient MapState<String, Long> runRevisions;
+    private transient Counter used;
+    private transient Counter duplicate;
 
     public RunAssembler(AttributionSettings settings) {
         this.settings = settings;
@@ -73,6 +80,8 @@ public final class RunAssembler
                         .getMapState(
                                 new MapStateDescriptor<>(
                                         "run-revisions", Types.STRING, Types.LONG));
+        used = getRuntimeContext().getMetricGroup().counter("recordsUsed");
+        duplicate = getRuntimeContext().getMetricGroup().counter("recordsDuplicate");
     }
 
     @Override
@@ -82,17 +91,20 @@ public final class RunAssembler
         if (known != null) {
             if (known.firstObservedMs <= input.firstObservedMs
                     && known.lastObservedMs >= input.lastObservedMs) {
+                duplicate.inc();
                 return;
             }
             input.firstObservedMs = Math.min(input.firstObservedMs, known.firstObservedMs);
             input.lastObservedMs = Math.max(input.lastObservedMs, known.lastObservedMs);
         }
+        used.inc();
         JobInput kept = new JobInput();
         kept.cluster = input.cluster;
         kept.rawJobId = input.rawJobId;
         kept.contentKey = input.contentKey;
         kept.firstObservedMs = input.firstObservedMs;
         kept.lastObservedMs = input.lastObservedMs;
+        kept.latestMs = input.latestMs;
         kept.snapshot = input.snapshot;
         snapshots.put(kept.contentKey, kept);
         context.timerService().registerEventTimeTimer(input.lastObservedMs);
@@ -101,9 +113,22 @@ public final class RunAssembler
     @Override
     public void processBroadcastElement(
             HeartbeatInput input, Context context, Collector<HostInput> out) throws Exception {
+        hear(input, context, settings);
+    }
+
+    /** Every parallel instance of every operator keeps the same view of the scheduler. */
+    static void hear(
+            HeartbeatInput input,
+            BaseBroadcastProcessFunction.Context context,
+            AttributionSettings settings)
+            throws Exception {
         KnownTimes times = context.getBroadcastState(KNOWN).get(input.cluster);
         times = times == null ? new KnownTimes() : times;
-        times.add(input);
+        times.add(input, settings.schedulerGapMs());
+        long changeable = settings.changeableFromMs(context.currentWatermark());
+        if (changeable != Long.MIN_VALUE) {
+            times.dropBefore(changeable - settings.schedulerGapMs());
+        }
         context.getBroadcastState(KNOWN).put(input.cluster, times);
     }
 
@@ -114,10 +139,12 @@ public final class RunAssembler
         long rawJobId = 0;
         List<JobSnapshot> all = new ArrayList<>();
         long newest = Long.MIN_VALUE;
+        long latest = Long.MIN_VALUE;
         for (JobInput input : snapshots.values()) {
             cluster = input.cluster;
             rawJobId = input.rawJobId;
             newest = Math.max(newest, input.lastObservedMs);
+            latest = Math.max(latest, input.latestMs);
             all.add(WireConversion.jobSnapshot(input));
         }
         long watermark = context.timerService().currentWatermark();
@@ -125,12 +152,44 @@ public final class RunAssembler
             return; // the bounded run ends: only the last timer of a job needs to speak
         }
         KnownTimes times = context.getBroadcastState(KNOWN).get(cluster);
-        CompletePolls polls = times == null ? CompletePolls.NONE : new CompletePolls(times.polls);
-        List<Run> runs = RunAssembly.assemble(cluster, rawJobId, all, polls);
-        tell(cluster, rawJobId, runs, context, out);
-        if (watermark != Long.MAX_VALUE && runs.stream().anyMatch(Run::isOpen)) {
-            context.timerService().registerEventTimeTimer(watermark + OPEN_RUN_TICK_MS);
+        SchedulerView view = times == null ? SchedulerView.NONE : times.until(watermark);
+        List<Run> runs = RunAssembly.assemble(cluster, rawJobId, all, view);
+        long changeable = settings.changeableFromMs(watermark);
+        boolean open = runs.stream().anyMatch(Run::isOpen);
+        if (!open && !all.isEmpty() && latest < changeable && ended(runs) < changeable) {
+            snapshots.clear();
+            told.clear();
+            runRevisions.clear();
+            return;
         }
+        tell(cluster, rawJobId, runs, context, out);
+        if (watermark != Long.MAX_VALUE && !all.isEmpty()) {
+            long tick = open || isFresh(runs, watermark) ? OPEN_RUN_TICK_MS : ENDED_RUN_TICK_MS;
+            context.timerService().registerEventTimeTimer(nextTick(watermark, tick));
+        }
+    }
+
+    /** One timer for all that happens to a job in a tick, whatever else asked for it. */
+    private static long nextTick(long watermark, long tickMs) {
+        return Math.floorDiv(watermark, tickMs) * tickMs + tickMs;
+    }
+
+    private static long ended(List<Run> runs) {
+        long ended = Long.MIN_VALUE;
+        for (Run run : runs) {
+            ended = Math.max(ended, run.heldEndMs());
+            for (long until : run.overheadUntil().values()) {
+                ended = Math.max(ended, until);
+            }
+        }
+        return ended;
+    }
+
+    /** An estimated end may still move while late polls come in. */
+    private boolean isFresh(List<Run> runs, long watermark) {
+        long since = watermark - settings.schedulerGapMs();
+        return runs.stream()
+                .anyMatch(r -> r.uncertainFromMs() != Long.MAX_VALUE && r.heldEndMs() >= since);
     }
 
     private void tell(
@@ -193,8 +252,25 @@ public final class RunAssembler
             long startMs = Long.parseLong(runId.substring(runId.lastIndexOf('/') + 1)) * 1000;
             Run empty =
                     new Run(
-                            runId, rawJobId, "", "", "", "", "", "", "", null, startMs, startMs, 0,
-                            List.of(), List.of(), Map.of(), List.of(), 0);
+                            runId,
+                            rawJobId,
+                            "",
+                            "",
+                            "",
+                            "",
+                            "",
+                            "",
+                            "",
+                            null,
+                            startMs,
+                            startMs,
+                            Long.MAX_VALUE,
+                            0,
+                            List.of(),
+                            List.of(),
+                            Map.of(),
+                            List.of(),
+                            0);
             writeRun(cluster, empty, true, context);
             runRevisions.remove(runId);
         }

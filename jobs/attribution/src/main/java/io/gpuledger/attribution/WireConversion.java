@@ -4,13 +4,18 @@ import io.gpuledger.core.run.JobSnapshot;
 import io.gpuledger.core.run.JobSource;
 import io.gpuledger.core.run.NodeDevices;
 import io.gpuledger.core.usage.GpuSample;
+import io.gpuledger.core.usage.HostInventory;
+import io.gpuledger.core.usage.MigLayout;
 import io.gpuledger.schemas.ConfiguredGresRecord;
 import io.gpuledger.schemas.GpuSampleRecord;
 import io.gpuledger.schemas.HeartbeatKind;
 import io.gpuledger.schemas.HostScrapeRecord;
 import io.gpuledger.schemas.HostSnapshotRecord;
+import io.gpuledger.schemas.InventoryGpuRecord;
 import io.gpuledger.schemas.JobSnapshotRecord;
+import io.gpuledger.schemas.MigInstanceRecord;
 import io.gpuledger.schemas.NodeDeviceRecord;
+import io.gpuledger.schemas.ReleasedSchemas;
 import io.gpuledger.schemas.SchedulerHeartbeatRecord;
 import java.io.IOException;
 import java.io.UncheckedIOException;
@@ -22,6 +27,8 @@ import java.util.HashMap;
 import java.util.HexFormat;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
+import org.apache.avro.message.BinaryMessageDecoder;
 import org.jspecify.annotations.Nullable;
 
 /** Between the wire schemas and the types of the job and the core. */
@@ -35,6 +42,31 @@ final class WireConversion {
     private static final int ENERGY = 156;
     private static final int MEMORY_USED = 252;
 
+    /** States in which a free GPU is given to nobody: sinfo(1), node state codes. */
+    private static final Set<String> NOT_GIVEN_OUT =
+            Set.of(
+                    "DOWN",
+                    "ERROR",
+                    "FAIL",
+                    "FAILING",
+                    "DRAIN",
+                    "DRAINED",
+                    "DRAINING",
+                    "MAINT",
+                    "NO_RESPOND",
+                    "NOT_RESPONDING");
+
+    private static final BinaryMessageDecoder<JobSnapshotRecord> JOB_SNAPSHOTS =
+            JobSnapshotRecord.getDecoder();
+    private static final BinaryMessageDecoder<HostSnapshotRecord> HOST_SNAPSHOTS =
+            HostSnapshotRecord.getDecoder();
+
+    static {
+        // State outlives releases as records in topics do.
+        ReleasedSchemas.of("JobSnapshotRecord").forEach(JOB_SNAPSHOTS::addSchema);
+        ReleasedSchemas.of("HostSnapshotRecord").forEach(HOST_SNAPSHOTS::addSchema);
+    }
+
     private WireConversion() {}
 
     static JobInput jobInput(JobSnapshotRecord record) throws IOException {
@@ -43,6 +75,9 @@ final class WireConversion {
         input.rawJobId = record.getRawJobId();
         input.firstObservedMs = record.getObservedAtMs();
         input.lastObservedMs = record.getObservedAtMs();
+        Long end = record.getEndMs();
+        input.latestMs =
+                end == null ? record.getObservedAtMs() : Math.min(end, record.getObservedAtMs());
         JobSnapshotRecord content = JobSnapshotRecord.newBuilder(record).setOrigin("").build();
         if (!isHook(JobSource.valueOf(record.getSource().name()))) {
             // A hook is an event and its time is what it says; a poll only repeats itself.
@@ -63,7 +98,7 @@ final class WireConversion {
     static JobSnapshot jobSnapshot(JobInput input) {
         JobSnapshotRecord r;
         try {
-            r = JobSnapshotRecord.getDecoder().decode(input.snapshot);
+            r = JOB_SNAPSHOTS.decode(input.snapshot);
         } catch (IOException e) {
             throw new UncheckedIOException("job snapshot in state does not decode", e);
         }
@@ -117,40 +152,91 @@ final class WireConversion {
         return input;
     }
 
-    static HostInput inventory(HostSnapshotRecord record) {
+    /** What a host snapshot says, apart from when and where it was read. */
+    static HostInput inventoryInput(HostSnapshotRecord record) throws IOException {
         HostInput input = new HostInput();
         input.kind = HostInput.INVENTORY;
         input.cluster = record.getCluster();
         input.host = record.getHost();
         input.observedAtMs = record.getObservedAtMs();
-        for (ConfiguredGresRecord gres : record.getGres()) {
-            if (gres.getKind().equals(NodeDevices.GPU)) {
-                input.inventoryGpus += gres.getCount();
-            } else if (gres.getKind().equals(NodeDevices.SHARD)) {
-                input.inventoryShards += gres.getCount();
-            }
-        }
+        HostSnapshotRecord content =
+                HostSnapshotRecord.newBuilder(record).setOrigin("").setObservedAtMs(0).build();
+        input.snapshot = bytes(HostSnapshotRecord.getEncoder().encode(content));
+        input.contentKey = digest(input.snapshot);
         return input;
     }
 
-    /** Whole GPUs only; MIG instances come with their own issue and are merged into the parent. */
+    /** A host snapshot in state, as it was at one of its instants. */
+    static HostInventory inventory(InventoryState state, long atMs, String contentKey) {
+        HostSnapshotRecord r;
+        try {
+            r = HOST_SNAPSHOTS.decode(state.snapshot);
+        } catch (IOException e) {
+            throw new UncheckedIOException("host snapshot in state does not decode", e);
+        }
+        boolean configures = !r.getInstances().isEmpty() || !r.getGpus().isEmpty();
+        int shards = 0;
+        List<HostInventory.TypedGpus> gpus = new ArrayList<>();
+        for (ConfiguredGresRecord gres : r.getGres()) {
+            if (gres.getKind().equals(NodeDevices.GPU)) {
+                gpus.add(new HostInventory.TypedGpus(gres.getGresType(), gres.getCount()));
+            } else if (gres.getKind().equals(NodeDevices.SHARD)) {
+                shards += gres.getCount();
+            }
+        }
+        Map<Integer, MigLayout.Instance> instances = new HashMap<>();
+        for (MigInstanceRecord i : r.getInstances()) {
+            instances.put(
+                    i.getOrdinal(),
+                    new MigLayout.Instance(i.getGpuIndex(), i.getInstance(), i.getSlices()));
+        }
+        List<HostInventory.Card> cards = new ArrayList<>();
+        for (InventoryGpuRecord gpu : r.getGpus()) {
+            cards.add(new HostInventory.Card(gpu.getGpuIndex(), gpu.getUuid(), gpu.getModel()));
+        }
+        return new HostInventory(
+                atMs,
+                r.getPresent(),
+                availability(r),
+                configures && gpus.isEmpty() ? null : gpus,
+                shards,
+                instances.isEmpty()
+                        ? MigLayout.NONE
+                        : new MigLayout(instances, Math.max(1, r.getSlicesPerGpu())),
+                cards,
+                contentKey);
+    }
+
+    private static HostInventory.Availability availability(HostSnapshotRecord record) {
+        if (record.getStates().isEmpty()) {
+            return HostInventory.Availability.UNSAID;
+        }
+        if (record.getStates().stream().anyMatch(NOT_GIVEN_OUT::contains)) {
+            return HostInventory.Availability.DOWN;
+        }
+        return record.getStates().contains("RESERVED")
+                ? HostInventory.Availability.RESERVED
+                : HostInventory.Availability.AVAILABLE;
+    }
+
+    /** GPUs and MIG instances, the fields in the order of {@link Samples}. */
     static HostInput samples(HostScrapeRecord record) {
         HostInput input = new HostInput();
         input.kind = HostInput.SAMPLES;
         input.cluster = record.getCluster();
         input.host = record.getHost();
         input.observedAtMs = record.getObservedAtMs();
-        List<GpuSampleRecord> gpus = new ArrayList<>();
-        for (GpuSampleRecord gpu : record.getGpus()) {
-            if (gpu.getInstance() < 0) {
-                gpus.add(gpu);
-            }
-        }
+        input.coverMs = record.getScrapeIntervalMs() * 3L / 2;
+        List<GpuSampleRecord> gpus = record.getGpus();
         int n = gpus.size();
         input.gpuIndex = new int[n];
+        input.instance = new int[n];
+        input.slices = new int[n];
+        input.slicesPerGpu = new int[n];
         input.uuids = new String[n];
         input.models = new String[n];
-        input.samples = new long[n * SampleBlock.WIDTH];
+        input.jobs = new String[n];
+        input.values = new long[n * Samples.FIELDS];
         Map<Integer, Integer> columns = new HashMap<>();
         for (int i = 0; i < record.getFields().size(); i++) {
             columns.put(record.getFields().get(i), i);
@@ -158,21 +244,35 @@ final class WireConversion {
         for (int i = 0; i < n; i++) {
             GpuSampleRecord gpu = gpus.get(i);
             input.gpuIndex[i] = gpu.getGpuIndex();
+            input.instance[i] = gpu.getInstance();
+            input.slices[i] = gpu.getInstance() < 0 ? 1 : slices(gpu.getInstanceProfile());
+            input.slicesPerGpu[i] =
+                    gpu.getInstance() < 0 ? 1 : gpu.getModel().contains("A30") ? 4 : 7;
             input.uuids[i] = gpu.getUuid();
             input.models[i] = gpu.getModel();
+            input.jobs[i] = gpu.getHpcJob();
             long active = value(gpu, columns, ACTIVE);
-            int at = i * SampleBlock.WIDTH;
-            input.samples[at] = record.getObservedAtMs();
-            input.samples[at + 1] = record.getScrapeIntervalMs() * 3L / 2;
-            input.samples[at + 2] = active >= 0 ? active : value(gpu, columns, GPU_UTIL);
-            input.samples[at + 3] = value(gpu, columns, SM_ACTIVE);
-            input.samples[at + 4] = value(gpu, columns, TENSOR_ACTIVE);
-            input.samples[at + 5] = value(gpu, columns, DRAM_ACTIVE);
-            input.samples[at + 6] = value(gpu, columns, MEMORY_USED);
-            input.samples[at + 7] = value(gpu, columns, ENERGY);
-            input.samples[at + 8] = value(gpu, columns, POWER);
+            int at = i * Samples.FIELDS;
+            input.values[at] = active >= 0 ? active : value(gpu, columns, GPU_UTIL);
+            input.values[at + 1] = value(gpu, columns, SM_ACTIVE);
+            input.values[at + 2] = value(gpu, columns, TENSOR_ACTIVE);
+            input.values[at + 3] = value(gpu, columns, DRAM_ACTIVE);
+            input.values[at + 4] = value(gpu, columns, MEMORY_USED);
+            input.values[at + Samples.ENERGY] = value(gpu, columns, ENERGY);
+            input.values[at + 6] = value(gpu, columns, POWER);
         }
         return input;
+    }
+
+    /** Compute slices of a MIG profile: {@code 3g.20gb} has 3, {@code 1c.3g.20gb} shares those. */
+    private static int slices(String profile) {
+        for (String part : profile.split("\\.", -1)) {
+            if (part.endsWith("g") && part.length() > 1 && Character.isDigit(part.charAt(0))) {
+                int slices = part.charAt(0) - '0';
+                return Math.max(1, slices);
+            }
+        }
+        return 1;
     }
 
     private static long value(GpuSampleRecord gpu, Map<Integer, Integer> columns, int field) {

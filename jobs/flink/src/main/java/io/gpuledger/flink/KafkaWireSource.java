@@ -12,7 +12,10 @@ import org.apache.flink.streaming.api.environment.StreamExecutionEnvironment;
 import org.apache.flink.util.Collector;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 
-/** Topics as streams of undecoded records; the Kafka timestamp is the observation time. */
+/**
+ * Topics as streams of undecoded records. Event time is the time of observation inside the record;
+ * what cannot be read or claims to be from the future does not drive it.
+ */
 public final class KafkaWireSource {
     private KafkaWireSource() {}
 
@@ -20,6 +23,7 @@ public final class KafkaWireSource {
      * Reads topics from the checkpoint, and without one from the beginning: writing again what was
      * written is harmless, missing something is not.
      *
+     * @param futureMs a record observed this much later than Kafka got it has a wrong clock
      * @param outOfOrder how far records of one partition may lie behind each other
      * @param idle a partition silent this long no longer holds back event time
      */
@@ -29,6 +33,7 @@ public final class KafkaWireSource {
             String brokers,
             String groupId,
             List<String> topics,
+            long futureMs,
             Duration outOfOrder,
             Duration idle) {
         KafkaSource<WireMessage> source =
@@ -42,10 +47,25 @@ public final class KafkaWireSource {
         return env.fromSource(
                         source,
                         WatermarkStrategy.<WireMessage>forBoundedOutOfOrderness(outOfOrder)
+                                .withTimestampAssigner(
+                                        (message, ignored) -> eventTime(message, futureMs))
                                 .withIdleness(idle),
                         name)
                 .uid(name)
                 .name(name);
+    }
+
+    /** Long.MIN_VALUE leaves the watermark where it is. */
+    private static long eventTime(WireMessage message, long futureMs) {
+        long at = WireType.observedAtMs(message.value);
+        return isFuture(at, message, futureMs) ? WireType.NO_TIME : at;
+    }
+
+    /** Observed later than Kafka got it, by more than clocks may differ. */
+    public static boolean isFuture(long observedAtMs, WireMessage message, long futureMs) {
+        return message.timestampMs != WireMessage.NO_TIMESTAMP
+                && observedAtMs != WireType.NO_TIME
+                && observedAtMs - futureMs > message.timestampMs;
     }
 
     private static final class Positions implements KafkaRecordDeserializationSchema<WireMessage> {
@@ -55,8 +75,10 @@ public final class KafkaWireSource {
         public void deserialize(ConsumerRecord<byte[], byte[]> record, Collector<WireMessage> out) {
             // A tombstone carries nothing to decode; the router makes it a dead letter.
             byte[] value = record.value() == null ? new byte[0] : record.value();
-            out.collect(
-                    new WireMessage(value, record.topic(), record.partition(), record.offset()));
+            WireMessage message =
+                    new WireMessage(value, record.topic(), record.partition(), record.offset());
+            message.timestampMs = record.timestamp();
+            out.collect(message);
         }
 
         @Override

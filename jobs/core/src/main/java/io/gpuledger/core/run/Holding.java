@@ -16,4 +16,10 @@ public record Holding(
         int shards,
         int count,
         long startMs,
-        long endMs) {}
+        long endMs) {
+
+    /** One of the counted devices, now that its position is known. */
+    public Holding at(int index) {
+        return new Holding(host, index, gresType, shards, 1, startMs, endMs);
+    }
+}

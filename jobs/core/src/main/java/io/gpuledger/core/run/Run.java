@@ -10,6 +10,8 @@ import org.jspecify.annotations.Nullable;
  *
  * @param heldEndMs exclusive end of holding; for a run without a known end the latest evidence,
  *     flagged OPEN
+ * @param uncertainFromMs the latest evidence of holding where no source states the end, else {@link
+ *     Long#MAX_VALUE}
  * @param holdings what it held, host {@code ''} when only a total over several hosts is known
  * @param suspensions disjoint spans inside the held time
  * @param overheadUntil per host the instant its node epilog freed the cards, when later than the
@@ -30,6 +32,7 @@ public record Run(
         @Nullable Long submitMs,
         long startMs,
         long heldEndMs,
+        long uncertainFromMs,
         int gpuCount,
         List<Holding> holdings,
         List<Span> suspensions,

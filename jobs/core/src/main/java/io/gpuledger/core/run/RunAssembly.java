@@ -41,7 +41,7 @@ public final class RunAssembly {
 
     /** The runs of one job by start, jobs that never started give none. */
     public static List<Run> assemble(
-            String cluster, long rawJobId, Collection<JobSnapshot> snapshots, CompletePolls polls) {
+            String cluster, long rawJobId, Collection<JobSnapshot> snapshots, SchedulerView view) {
         NavigableMap<Long, List<JobSnapshot>> byStart = groupByStart(snapshots);
         Set<JobSnapshot> charged = chargedRows(snapshots);
         List<Run> runs = new ArrayList<>();
@@ -51,7 +51,7 @@ public final class RunAssembly {
             long next = i + 1 < starts.size() ? starts.get(i + 1) : Span.OPEN_END;
             List<JobSnapshot> evidence =
                     Objects.requireNonNull(byStart.get(start), "grouped above");
-            runs.add(assembleRun(cluster, rawJobId, start, next, evidence, charged, polls));
+            runs.add(assembleRun(cluster, rawJobId, start, next, evidence, charged, view));
         }
         return runs;
     }
@@ -183,9 +183,9 @@ public final class RunAssembly {
             long nextStartMs,
             List<JobSnapshot> evidence,
             Set<JobSnapshot> charged,
-            CompletePolls polls) {
+            SchedulerView view) {
         List<JobSnapshot> rows = accountingRows(evidence);
-        End end = heldEnd(startMs, nextStartMs, evidence, rows, polls);
+        End end = heldEnd(startMs, nextStartMs, evidence, rows, view);
         int flags = end.flags();
         for (JobSnapshot snapshot : evidence) {
             if (snapshot.timeAmbiguous()) {
@@ -237,6 +237,7 @@ public final class RunAssembly {
                 rows.isEmpty() ? best(evidence, JobSnapshot::submitMs) : rows.get(0).submitMs(),
                 startMs,
                 end.atMs(),
+                end.uncertainFromMs(),
                 devices.gpuCount(),
                 devices.holdings(),
                 suspensions.spans(),
@@ -297,7 +298,11 @@ public final class RunAssembly {
         return order.compare(a, b) >= 0 ? a : b;
     }
 
-    private record End(long atMs, int flags) {}
+    private record End(long atMs, int flags, long uncertainFromMs) {
+        static End stated(long atMs) {
+            return new End(atMs, 0, Long.MAX_VALUE);
+        }
+    }
 
     /**
      * The earliest end any source states that no later evidence of holding contradicts: accounting
@@ -309,7 +314,7 @@ public final class RunAssembly {
             long nextStartMs,
             List<JobSnapshot> evidence,
             List<JobSnapshot> rows,
-            CompletePolls polls) {
+            SchedulerView view) {
         long held = startMs;
         long accountedRunning = -1;
         List<Long> stated = new ArrayList<>();
@@ -350,19 +355,20 @@ public final class RunAssembly {
             earliest = Math.max(startMs, wholeSecond(lastNodeEpilog));
         }
         if (earliest != Long.MAX_VALUE) {
-            return new End(Math.min(earliest, Math.max(nextStartMs, startMs)), 0);
+            return End.stated(Math.min(earliest, Math.max(nextStartMs, startMs)));
         }
-        int estimated = RunFlag.END_ESTIMATED.bit();
-        if (nextStartMs != Span.OPEN_END) {
-            long absent = polls.firstAfter(held);
-            long bound = absent < 0 ? nextStartMs : Math.min(absent, nextStartMs);
-            return new End(Math.max(startMs, bound), estimated);
+        long certain = Math.max(held, accountedRunning);
+        long absent = view.firstCompletePollAfter(held);
+        long bound = Math.min(absent < 0 ? Span.OPEN_END : absent, nextStartMs);
+        if (bound != Span.OPEN_END) {
+            return new End(
+                    Math.max(startMs, bound),
+                    RunFlag.END_ESTIMATED.bit(),
+                    Math.min(certain, bound));
         }
-        long absent = polls.firstAfter(held);
-        if (absent >= 0) {
-            return new End(absent, estimated);
-        }
-        return new End(Math.max(held, accountedRunning), RunFlag.OPEN.bit());
+        // Nobody says that it ended, and the scheduler is still heard: it holds on for now.
+        long heard = Math.max(certain, view.heardUntil(certain));
+        return new End(heard, RunFlag.OPEN.bit(), certain);
     }
 
     private static <T> @Nullable T best(

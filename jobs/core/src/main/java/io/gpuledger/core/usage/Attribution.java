@@ -11,6 +11,7 @@ import java.util.Objects;
 import java.util.Set;
 import java.util.TreeMap;
 import java.util.TreeSet;
+import org.jspecify.annotations.Nullable;
 
 /**
  * The heart: from what is known of a host to what happened on each of its slots in a window. A pure
@@ -20,21 +21,29 @@ public final class Attribution {
     /** Index of the row that carries devices of unknown position. */
     public static final int UNPLACED = -1;
 
-    private static final long UNMAPPED_WEIGHT = 1_000;
-    private static final String UNMAPPED_GRANT = "unmapped";
+    private static final int END_FLAGS = RunFlag.OPEN.bit() | RunFlag.END_ESTIMATED.bit();
 
     private Attribution() {}
 
-    /** Rows of all slots of the host that existed in {@code window}; runs must have been placed. */
-    public static List<UsageRow> attribute(HostFacts facts, Span window) {
+    /** A part of a window in which nothing changes. */
+    private record Stretch(long fromMs, long toMs, long windowEndMs) {}
+
+    /**
+     * Rows of all slots of the host that existed in {@code window}.
+     *
+     * @param readings per GPU index, for every GPU that has samples which speak for the window
+     */
+    public static List<UsageRow> attribute(
+            HostFacts facts, Map<Integer, SlotReadings> readings, Span window) {
         List<UsageRow> rows = new ArrayList<>();
         long idleMs = 0;
         for (Map.Entry<Integer, HostFacts.Slot> slot : facts.slots().entrySet()) {
-            Span existed = slot.getValue().exists().intersect(window);
+            List<Span> existed = within(slot.getValue().exists(), window);
             if (existed.isEmpty()) {
                 continue;
             }
-            UsageRow row = slotRow(facts, slot.getKey(), slot.getValue(), existed, window);
+            SlotReadings read = readings.getOrDefault(slot.getKey(), SlotReadings.NONE);
+            UsageRow row = slotRow(facts, slot.getKey(), slot.getValue(), read, existed, window);
             for (UsageRow.Holder holder : row.holders()) {
                 idleMs += holder.bucket() == Bucket.IDLE ? holder.gpuMs() : 0;
             }
@@ -44,157 +53,234 @@ public final class Attribution {
         return rows;
     }
 
-    /** A holder of a slot between two breakpoints. */
-    private record Claim(HostRun run, Holding holding) {}
+    private static List<Span> within(List<Span> spans, Span window) {
+        List<Span> within = new ArrayList<>();
+        for (Span span : spans) {
+            Span part = span.intersect(window);
+            if (!part.isEmpty()) {
+                within.add(part);
+            }
+        }
+        return within;
+    }
 
     private static UsageRow slotRow(
-            HostFacts facts, int index, HostFacts.Slot slot, Span existed, Span window) {
+            HostFacts facts,
+            int index,
+            HostFacts.Slot slot,
+            SlotReadings readings,
+            List<Span> existed,
+            Span window) {
         List<Claim> claims = new ArrayList<>();
-        List<HostRun> leaving = new ArrayList<>();
-        TreeSet<Long> cuts = new TreeSet<>(List.of(existed.startMs(), existed.endMs()));
-        for (Span known : facts.schedulerKnown()) {
-            addCut(cuts, existed, known.startMs());
-            addCut(cuts, existed, known.endMs());
-        }
-        String model = slot.model();
-        for (HostRun run : facts.runs()) {
-            boolean onSlot = false;
-            for (Holding holding : run.holdings()) {
-                if (holding.gpuIndex() != index) {
-                    continue;
-                }
-                onSlot |= holding.endMs() == run.endMs();
-                if (holding.startMs() < existed.endMs() && existed.startMs() < holding.endMs()) {
-                    claims.add(new Claim(run, holding));
-                    addCut(cuts, existed, holding.startMs());
-                    addCut(cuts, existed, holding.endMs());
-                    for (Span suspension : run.suspensions()) {
-                        addCut(cuts, existed, suspension.startMs());
-                        addCut(cuts, existed, suspension.endMs());
-                    }
-                }
-            }
-            if (onSlot
-                    && run.overheadUntilMs() > run.endMs()
-                    && run.endMs() < existed.endMs()
-                    && existed.startMs() < run.overheadUntilMs()) {
-                leaving.add(run);
-                addCut(cuts, existed, run.endMs());
-                addCut(cuts, existed, run.overheadUntilMs());
+        for (Claim claim : facts.claims().getOrDefault(index, List.of())) {
+            if (claim.startMs() < window.endMs() && window.startMs() < claim.endMs()) {
+                claims.add(claim);
             }
         }
-        claims.sort(
-                Comparator.comparing((Claim c) -> c.run().runId())
-                        .thenComparingLong(c -> c.holding().startMs()));
-        leaving.sort(Comparator.comparingLong(HostRun::endMs).thenComparing(HostRun::runId));
-
-        Readings readings = new Readings(facts.samples().getOrDefault(index, List.of()));
         HolderSums sums = new HolderSums();
-        long from = existed.startMs();
-        for (long to : cuts.tailSet(from, false)) {
-            piece(facts, claims, leaving, readings, sums, from, to);
-            from = to;
+        long existsMs = 0;
+        for (Span span : existed) {
+            existsMs += span.lengthMs();
+            long from = span.startMs();
+            for (long to : cuts(facts, claims, span)) {
+                piece(facts, claims, readings, sums, new Stretch(from, to, window.endMs()));
+                from = to;
+            }
         }
+        HostFacts.CardName card = cardAt(slot, window);
+        String configured = facts.timeline().uuid(index, window.startMs());
         return new UsageRow(
                 facts.cluster(),
                 facts.host(),
                 index,
                 "",
                 window.startMs(),
-                existed.lengthMs(),
-                slot.uuid(),
-                model,
+                existsMs,
+                configured.isEmpty() ? card.uuid() : configured,
+                model(facts, index, claims, card, window),
                 sums.holders());
     }
 
-    private static void addCut(Set<Long> cuts, Span within, long at) {
-        if (within.startMs() < at && at < within.endMs()) {
-            cuts.add(at);
+    /** What the scheduler calls the GPU counts; DCGM's name only where nobody else has one. */
+    private static String model(
+            HostFacts facts, int index, List<Claim> claims, HostFacts.CardName card, Span window) {
+        String configured = facts.timeline().model(index, window.startMs());
+        if (!configured.isEmpty()) {
+            return configured;
         }
+        if (!card.model().isEmpty()) {
+            return card.model();
+        }
+        for (Claim claim : claims) {
+            for (Holding holding : claim.run().holdings()) {
+                if (holding.gpuIndex() == index && !holding.gresType().isEmpty()) {
+                    return holding.gresType();
+                }
+            }
+        }
+        return "";
     }
 
-    /** One stretch without a change: who holds which share of the slot, and what the rest does. */
+    /** The last name heard by the end of the window, before the first one the first. */
+    private static HostFacts.CardName cardAt(HostFacts.Slot slot, Span window) {
+        if (slot.cards().isEmpty()) {
+            return new HostFacts.CardName("", "");
+        }
+        var heard = slot.cards().headMap(window.endMs());
+        long at = heard.isEmpty() ? slot.cards().firstKey() : heard.lastKey();
+        return Objects.requireNonNull(slot.cards().get(at), "a key of the map");
+    }
+
+    /** Ends of the stretches in which nothing changes, the span's own end last. */
+    private static Set<Long> cuts(HostFacts facts, List<Claim> claims, Span within) {
+        TreeSet<Long> cuts = new TreeSet<>();
+        for (Claim claim : claims) {
+            cuts.add(claim.startMs());
+            cuts.add(claim.endMs());
+            for (Span suspension : claim.run().suspensions()) {
+                cuts.add(suspension.startMs());
+                cuts.add(suspension.endMs());
+            }
+        }
+        for (Span known : facts.schedulerKnown()) {
+            cuts.add(known.startMs());
+            cuts.add(known.endMs());
+        }
+        for (HostTimeline.Unavailable unavailable : facts.timeline().unavailable()) {
+            cuts.add(unavailable.span().startMs());
+            cuts.add(unavailable.span().endMs());
+        }
+        cuts.addAll(facts.timeline().changes());
+        cuts.add(within.endMs());
+        return cuts.subSet(within.startMs() + 1, within.endMs() + 1);
+    }
+
+    /** One stretch without a change: who has which share of the slot, and what the rest does. */
     private static void piece(
             HostFacts facts,
             List<Claim> claims,
-            List<HostRun> leaving,
-            Readings readings,
+            SlotReadings readings,
             HolderSums sums,
-            long from,
-            long to) {
+            Stretch stretch) {
+        long from = stretch.fromMs();
+        long to = stretch.toMs();
         List<Claim> whole = new ArrayList<>();
-        List<Claim> shared = new ArrayList<>();
+        List<Claim> parts = new ArrayList<>();
+        List<Claim> leaving = new ArrayList<>();
+        List<Claim> leavingParts = new ArrayList<>();
         for (Claim claim : claims) {
-            if (claim.holding().startMs() <= from && to <= claim.holding().endMs()) {
-                (claim.holding().shards() == 0 ? whole : shared).add(claim);
+            if (!claim.covers(from, to)) {
+                continue;
+            }
+            if (claim.isOverhead()) {
+                (claim.isWhole() ? leaving : leavingParts).add(claim);
+            } else if (claim.isWhole()) {
+                whole.add(claim);
+            } else {
+                parts.add(claim);
             }
         }
-        Readings.Sums read = readings.over(from, to);
         if (!whole.isEmpty()) {
             // A card has one whole holder: when two claim it the later start has it.
             Claim holder =
                     whole.stream()
                             .max(
-                                    Comparator.comparingLong((Claim c) -> c.holding().startMs())
+                                    Comparator.comparingLong(Claim::startMs)
                                             .thenComparing(c -> c.run().runId()))
                             .orElseThrow();
-            int flags = whole.size() > 1 || !shared.isEmpty() ? RunFlag.DOUBLE_HOLD.bit() : 0;
-            sums.add(key(holder, from, flags), from, to, 0, 1, 1, read);
-            return;
-        }
-        long denominator = 0;
-        for (Claim claim : shared) {
-            denominator += claim.holding().shards();
-        }
-        boolean overbooked = facts.shardsPerGpu() > 0 && denominator > facts.shardsPerGpu();
-        int flags = 0;
-        if (!shared.isEmpty() && (facts.shardsPerGpu() == 0 || overbooked)) {
-            flags = RunFlag.SHARED_SLOT.bit();
-        } else {
-            denominator = Math.max(facts.shardsPerGpu(), 1);
-        }
-        long cumulated = 0;
-        for (Claim claim : shared) {
-            long next = cumulated + claim.holding().shards();
-            sums.add(key(claim, from, flags), from, to, cumulated, next, denominator, read);
-            cumulated = next;
-        }
-        if (cumulated < denominator) {
-            sums.add(
-                    free(facts, leaving, from),
+            boolean disputed = whole.size() > 1 || !parts.isEmpty();
+            sums.whole(
+                    heldKey(holder, stretch, disputed ? RunFlag.DOUBLE_HOLD.bit() : 0),
                     from,
                     to,
-                    cumulated,
-                    denominator,
-                    denominator,
-                    read);
+                    readings.card(from, to));
+            return;
+        }
+        if (parts.isEmpty() && leavingParts.isEmpty()) {
+            Claim last = lastToLeave(leaving);
+            HolderKey key =
+                    last == null
+                            ? freeKey(facts, from)
+                            : new HolderKey(Bucket.OVERHEAD, last.run(), -1, last.flags());
+            sums.whole(key, from, to, readings.card(from, to));
+            return;
+        }
+        shared(facts, parts, leavingParts, readings, sums, stretch);
+    }
+
+    private static @Nullable Claim lastToLeave(List<Claim> leaving) {
+        return leaving.stream()
+                .max(Comparator.comparingLong(Claim::startMs).thenComparing(c -> c.run().runId()))
+                .orElse(null);
+    }
+
+    /** Holders of parts of one card: their shares, and the free rest. */
+    private static void shared(
+            HostFacts facts,
+            List<Claim> parts,
+            List<Claim> leaving,
+            SlotReadings readings,
+            HolderSums sums,
+            Stretch stretch) {
+        long from = stretch.fromMs();
+        long to = stretch.toMs();
+        Claim any = parts.isEmpty() ? leaving.get(0) : parts.get(0);
+        boolean mig = any.slices() > 0;
+        long configured = mig ? any.slicesPerGpu() : facts.timeline().shardsPerGpu(from);
+        long claimed = 0;
+        for (Claim part : parts) {
+            claimed += part.share(mig);
+        }
+        // Without a stated whole, or when more was given out than there is, what they have is all.
+        boolean assumed = configured == 0 || claimed > configured;
+        long denominator = Math.max(1, assumed ? claimed : configured);
+        int flags = assumed ? RunFlag.SHARED_SLOT.bit() : 0;
+        SlotReadings.Split split = readings.split(from, to, denominator, mig);
+        for (Claim part : parts) {
+            sums.part(heldKey(part, stretch, flags), split.next(part.share(mig), part.instance()));
+        }
+        // Who has left still blocks its part, as far as nobody else has it already.
+        for (Claim part : leaving) {
+            long share = part.share(mig);
+            if (split.fits(share)) {
+                sums.part(
+                        new HolderKey(Bucket.OVERHEAD, part.run(), part.instance(), part.flags()),
+                        split.next(share, part.instance()));
+            }
+        }
+        if (split.hasRest()) {
+            sums.part(freeKey(facts, from), split.rest());
         }
     }
 
-    private static HolderKey key(Claim claim, long at, int flags) {
-        HostRun run = claim.run();
-        boolean suspended = run.suspensions().stream().anyMatch(s -> s.contains(at));
-        int all = run.flags() | flags;
-        if (isMigType(claim.holding().gresType())) {
-            all |= RunFlag.INSTANCE_AS_SLOT.bit();
-        }
-        return new HolderKey(suspended ? Bucket.SUSPENDED : Bucket.ALLOCATED, run, all);
+    private static HolderKey heldKey(Claim claim, Stretch stretch, int flags) {
+        boolean suspended =
+                claim.run().suspensions().stream().anyMatch(s -> s.contains(stretch.fromMs()));
+        return new HolderKey(
+                suspended ? Bucket.SUSPENDED : Bucket.ALLOCATED,
+                claim.run(),
+                claim.instance(),
+                flagsWithin(claim.run(), claim.flags(), stretch.windowEndMs()) | flags);
     }
 
-    /** Slurm names MIG profiles 1g.10gb, a100_3g.20gb and the like. */
-    static boolean isMigType(String gresType) {
-        int g = gresType.indexOf("g.");
-        return g > 0 && Character.isDigit(gresType.charAt(g - 1)) && gresType.endsWith("gb");
+    /** A doubt about a run's end is no doubt about the windows before its last evidence. */
+    private static int flagsWithin(HostRun run, int flags, long windowEndMs) {
+        return windowEndMs < run.uncertainFromMs() ? lastingFlags(flags) : flags;
     }
 
-    private static HolderKey free(HostFacts facts, List<HostRun> leaving, long at) {
-        for (HostRun run : leaving) {
-            if (run.endMs() <= at && at < run.overheadUntilMs()) {
-                return new HolderKey(Bucket.OVERHEAD, run, run.flags());
+    /** Flags that concern the whole run, not only its end. */
+    static int lastingFlags(int flags) {
+        return flags & ~END_FLAGS;
+    }
+
+    private static HolderKey freeKey(HostFacts facts, long at) {
+        for (HostTimeline.Unavailable unavailable : facts.timeline().unavailable()) {
+            if (unavailable.span().contains(at)) {
+                return new HolderKey(unavailable.bucket(), HolderKey.NOBODY, -1, 0);
             }
         }
         boolean known = facts.schedulerKnown().stream().anyMatch(s -> s.contains(at));
-        return new HolderKey(known ? Bucket.IDLE : Bucket.UNKNOWN, HolderKey.NOBODY, 0);
+        return new HolderKey(known ? Bucket.IDLE : Bucket.UNKNOWN, HolderKey.NOBODY, -1, 0);
     }
 
     /**
@@ -206,22 +292,19 @@ public final class Attribution {
         Map<String, Long> heldByKey = new TreeMap<>();
         for (HostRun run : facts.runs()) {
             for (Holding holding : run.holdings()) {
-                if (holding.gpuIndex() != UNPLACED) {
-                    continue;
-                }
                 Span held = new Span(holding.startMs(), holding.endMs()).intersect(window);
-                if (held.isEmpty()) {
+                if (!HostFacts.isUnplaced(holding) || held.isEmpty()) {
                     continue;
                 }
                 String key = facts.host().isEmpty() ? run.runId() : "";
                 HolderSums sums = byKey.computeIfAbsent(key, k -> new HolderSums());
                 long suspended = Span.lengthWithin(run.suspensions(), held.startMs(), held.endMs());
                 long count = holding.count();
-                sums.addUnread(
-                        new HolderKey(Bucket.ALLOCATED, run, run.flags()),
+                int flags = flagsWithin(run, run.flags(), window.endMs());
+                sums.unread(
+                        new HolderKey(Bucket.ALLOCATED, run, -1, flags),
                         count * (held.lengthMs() - suspended));
-                sums.addUnread(
-                        new HolderKey(Bucket.SUSPENDED, run, run.flags()), count * suspended);
+                sums.unread(new HolderKey(Bucket.SUSPENDED, run, -1, flags), count * suspended);
                 heldByKey.merge(key, count * held.lengthMs(), Long::sum);
             }
         }
@@ -229,7 +312,7 @@ public final class Attribution {
         for (Map.Entry<String, HolderSums> entry : byKey.entrySet()) {
             long held = Objects.requireNonNull(heldByKey.get(entry.getKey()), "merged above");
             long contra = facts.host().isEmpty() ? 0 : Math.min(held, idleMs);
-            entry.getValue().addUnread(new HolderKey(Bucket.IDLE, HolderKey.NOBODY, 0), -contra);
+            entry.getValue().unread(new HolderKey(Bucket.IDLE, HolderKey.NOBODY, -1, 0), -contra);
             rows.add(
                     new UsageRow(
                             facts.cluster(),
@@ -243,97 +326,5 @@ public final class Attribution {
                             entry.getValue().holders()));
         }
         return rows;
-    }
-
-    /** Identity of a part of a row. */
-    private record HolderKey(Bucket bucket, HostRun run, int flags) {
-        static final HostRun NOBODY =
-                new HostRun("", "", "", "", "", "", 0, 0, 0, List.of(), List.of(), 0);
-    }
-
-    /** Sums by holder, in a canonical order. */
-    private static final class HolderSums {
-        private record Id(Bucket bucket, String runId) {}
-
-        private static final class Cell {
-            final HostRun run;
-            int flags;
-            long gpuMs;
-            final Readings.Sums read = new Readings.Sums();
-
-            Cell(HostRun run) {
-                this.run = run;
-            }
-        }
-
-        private final Map<Id, Cell> cells =
-                new TreeMap<>(Comparator.comparing(Id::bucket).thenComparing(Id::runId));
-
-        void add(
-                HolderKey key,
-                long from,
-                long to,
-                long before,
-                long after,
-                long denominator,
-                Readings.Sums read) {
-            Cell cell = cell(key);
-            cell.gpuMs += Shares.part(from, to, before, after, denominator);
-            cell.read.coveredMs += Shares.cut(read.coveredMs, before, after, denominator);
-            cell.read.activeUs += Shares.cut(read.activeUs, before, after, denominator);
-            cell.read.smUs += Shares.cut(read.smUs, before, after, denominator);
-            cell.read.tensorUs += Shares.cut(read.tensorUs, before, after, denominator);
-            cell.read.dramUs += Shares.cut(read.dramUs, before, after, denominator);
-            cell.read.memoryMibMs += Shares.cut(read.memoryMibMs, before, after, denominator);
-            cell.read.energyMj += Shares.cut(read.energyMj, before, after, denominator);
-            cell.read.idleMs += Shares.cut(read.idleMs, before, after, denominator);
-            cell.flags |= read.flags;
-        }
-
-        void addUnread(HolderKey key, long gpuMs) {
-            if (gpuMs != 0) {
-                cell(key).gpuMs += gpuMs;
-            }
-        }
-
-        private Cell cell(HolderKey key) {
-            Cell cell =
-                    cells.computeIfAbsent(
-                            new Id(key.bucket(), key.run().runId()), id -> new Cell(key.run()));
-            cell.flags |= key.flags();
-            return cell;
-        }
-
-        List<UsageRow.Holder> holders() {
-            List<UsageRow.Holder> holders = new ArrayList<>();
-            cells.forEach(
-                    (id, cell) -> {
-                        HostRun run = cell.run;
-                        boolean charged = id.bucket().isHeld();
-                        holders.add(
-                                new UsageRow.Holder(
-                                        id.bucket(),
-                                        run.runId(),
-                                        run.jobId(),
-                                        run.account(),
-                                        run.user(),
-                                        run.partition(),
-                                        run.qos(),
-                                        run.runId().isEmpty() ? "" : UNMAPPED_GRANT,
-                                        -1,
-                                        cell.gpuMs,
-                                        charged ? cell.gpuMs * UNMAPPED_WEIGHT : 0,
-                                        cell.read.coveredMs,
-                                        cell.read.activeUs,
-                                        cell.read.smUs,
-                                        cell.read.tensorUs,
-                                        cell.read.dramUs,
-                                        cell.read.memoryMibMs,
-                                        cell.read.energyMj,
-                                        charged ? cell.read.idleMs : 0,
-                                        cell.flags));
-                    });
-            return holders;
-        }
     }
 }

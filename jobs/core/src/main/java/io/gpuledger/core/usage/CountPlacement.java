@@ -8,77 +8,93 @@ import java.util.Set;
 import java.util.TreeSet;
 
 /**
- * Gives a position to devices known by count only, where it is forced: when a run must have all
- * slots of its host that nobody else has in its whole span.
+ * Gives a position to devices known by count only: where it is forced, because the run must have
+ * all GPUs of its host that nobody else has in its whole span; else where exporters name the job on
+ * exactly as many free GPUs (DESIGN 6.2). A guess is never made.
  */
-public final class CountPlacement {
+final class CountPlacement {
     private CountPlacement() {}
 
-    /** The same runs, forced counts replaced by indices; needs the scheduler's own inventory. */
-    public static List<HostRun> place(HostFacts facts) {
-        List<HostRun> runs = new ArrayList<>(facts.runs());
-        boolean counted =
-                runs.stream().anyMatch(r -> r.holdings().stream().anyMatch(h -> h.gpuIndex() < 0));
-        if (!facts.inventoried() || !counted) {
-            return runs;
+    /** The same runs, counts replaced by indices where these are certain. */
+    static List<HostRun> place(
+            HostTimeline timeline, List<HostRun> runs, List<HostFacts.JobHint> hints) {
+        List<HostRun> placed = new ArrayList<>(runs);
+        if (placed.stream().noneMatch(CountPlacement::isCounted)) {
+            return placed;
         }
-        runs.sort(Comparator.comparingLong(HostRun::startMs).thenComparing(HostRun::runId));
+        placed.sort(Comparator.comparingLong(HostRun::startMs).thenComparing(HostRun::runId));
         boolean progress = true;
         while (progress) {
-            progress = false;
-            for (int i = 0; i < runs.size(); i++) {
-                HostRun run = runs.get(i);
-                List<Holding> placed = new ArrayList<>();
-                boolean changed = false;
-                for (Holding holding : run.holdings()) {
-                    Set<Integer> free =
-                            holding.gpuIndex() >= 0 ? Set.of() : free(facts, runs, holding);
-                    if (holding.gpuIndex() < 0 && free.size() == holding.count()) {
-                        for (int index : free) {
-                            placed.add(
-                                    new Holding(
-                                            holding.host(),
-                                            index,
-                                            holding.gresType(),
-                                            holding.shards(),
-                                            1,
-                                            holding.startMs(),
-                                            holding.endMs()));
-                        }
-                        changed = true;
-                    } else {
-                        placed.add(holding);
-                    }
+            progress = timeline.isCounted() && pass(timeline, placed, List.of());
+            progress = progress || pass(timeline, placed, hints);
+        }
+        placed.sort(Comparator.comparing(HostRun::runId));
+        return placed;
+    }
+
+    private static boolean isCounted(HostRun run) {
+        return run.holdings().stream().anyMatch(HostFacts::isUnplaced);
+    }
+
+    /** One look at every counted holding: by force when there are no hints, else by hint. */
+    private static boolean pass(
+            HostTimeline timeline, List<HostRun> runs, List<HostFacts.JobHint> hints) {
+        boolean progress = false;
+        for (int i = 0; i < runs.size(); i++) {
+            HostRun run = runs.get(i);
+            if (!isCounted(run)) {
+                continue;
+            }
+            List<Holding> holdings = new ArrayList<>();
+            boolean changed = false;
+            for (Holding holding : run.holdings()) {
+                Set<Integer> indices =
+                        HostFacts.isUnplaced(holding)
+                                ? candidates(timeline, runs, run, holding, hints)
+                                : Set.of();
+                if (indices.size() != holding.count() || indices.isEmpty()) {
+                    holdings.add(holding);
+                    continue;
                 }
-                if (changed) {
-                    progress = true;
-                    runs.set(
-                            i,
-                            new HostRun(
-                                    run.runId(),
-                                    run.jobId(),
-                                    run.account(),
-                                    run.user(),
-                                    run.partition(),
-                                    run.qos(),
-                                    run.startMs(),
-                                    run.endMs(),
-                                    run.overheadUntilMs(),
-                                    placed,
-                                    run.suspensions(),
-                                    run.flags()));
+                for (int index : indices) {
+                    holdings.add(holding.at(index));
+                }
+                changed = true;
+            }
+            if (changed) {
+                progress = true;
+                runs.set(i, run.with(holdings));
+            }
+        }
+        return progress;
+    }
+
+    private static Set<Integer> candidates(
+            HostTimeline timeline,
+            List<HostRun> runs,
+            HostRun run,
+            Holding wanted,
+            List<HostFacts.JobHint> hints) {
+        Set<Integer> free;
+        if (hints.isEmpty()) {
+            free = new TreeSet<>(timeline.ordinals(wanted.startMs()));
+        } else {
+            free = new TreeSet<>();
+            for (HostFacts.JobHint hint : hints) {
+                if (run.isCalled(hint.jobId())
+                        && hint.firstMs() < wanted.endMs()
+                        && wanted.startMs() < hint.lastMs()) {
+                    free.add(hint.gpuIndex());
                 }
             }
         }
-        return runs;
-    }
-
-    private static Set<Integer> free(HostFacts facts, List<HostRun> runs, Holding wanted) {
-        Set<Integer> free = new TreeSet<>(facts.slots().keySet());
-        for (HostRun run : runs) {
-            for (Holding other : run.holdings()) {
-                if (other.startMs() < wanted.endMs() && wanted.startMs() < other.endMs()) {
-                    free.remove(other.gpuIndex());
+        for (HostRun other : runs) {
+            if (free.isEmpty()) {
+                break;
+            }
+            for (Holding taken : other.holdings()) {
+                if (taken.startMs() < wanted.endMs() && wanted.startMs() < taken.endMs()) {
+                    free.remove(taken.gpuIndex());
                 }
             }
         }

@@ -1,33 +1,149 @@
 package io.gpuledger.core.usage;
 
+import io.gpuledger.core.run.Holding;
 import io.gpuledger.core.time.Span;
+import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.List;
 import java.util.Map;
 import java.util.SortedMap;
+import java.util.TreeMap;
+import java.util.TreeSet;
+import org.jspecify.annotations.Nullable;
 
 /**
- * All that attribution knows of one host.
+ * All that is known of one host, apart from its samples: who claims which part of which slot, and
+ * when each slot existed. Made by {@link #of}; attribution reads it window by window.
  *
  * @param slots per GPU index what is known of the slot
- * @param inventoried the number of slots is the scheduler's own, so what is not held is free
- * @param shardsPerGpu 0 when the host has no shards or they are unknown
+ * @param runs with positions wherever they are certain
+ * @param claims per GPU index, sorted by run and start
  * @param schedulerKnown disjoint spans in which the scheduler's view is complete
- * @param samples per GPU index, sorted by time, one per instant
  */
 public record HostFacts(
         String cluster,
         String host,
+        HostTimeline timeline,
         SortedMap<Integer, Slot> slots,
-        boolean inventoried,
-        int shardsPerGpu,
         List<HostRun> runs,
-        List<Span> schedulerKnown,
-        Map<Integer, List<GpuSample>> samples) {
+        SortedMap<Integer, List<Claim>> claims,
+        List<Span> schedulerKnown) {
+
+    private static final long WINDOW_MS = 60_000;
 
     /**
      * What is known of one slot.
      *
-     * @param exists aligned to windows
+     * @param exists disjoint spans
+     * @param cards what telemetry called it, by the time it was first called so
      */
-    public record Slot(Span exists, String uuid, String model) {}
+    public record Slot(List<Span> exists, SortedMap<Long, CardName> cards) {}
+
+    /** UUID and model as telemetry tells them. */
+    public record CardName(String uuid, String model) {}
+
+    /**
+     * Evidence of a slot outside runs and inventory: its samples.
+     *
+     * @param firstMs the earliest sample
+     * @param lastMs the latest sample
+     */
+    public record Sampled(long firstMs, long lastMs, SortedMap<Long, CardName> cards) {
+        /** Both together; of two names of one instant the greater UUID wins. */
+        public Sampled and(Sampled other) {
+            SortedMap<Long, CardName> all = new TreeMap<>(cards);
+            other.cards.forEach(
+                    (at, name) ->
+                            all.merge(
+                                    at, name, (a, b) -> a.uuid().compareTo(b.uuid()) >= 0 ? a : b));
+            return new Sampled(
+                    Math.min(firstMs, other.firstMs), Math.max(lastMs, other.lastMs), all);
+        }
+    }
+
+    /** A job label of an exporter on a GPU: only a hint where nothing better tells the position. */
+    public record JobHint(String jobId, int gpuIndex, long firstMs, long lastMs) {}
+
+    /** Puts together what is known; the order of the lists does not matter. */
+    public static HostFacts of(
+            String cluster,
+            String host,
+            HostTimeline timeline,
+            List<HostRun> runs,
+            List<JobHint> hints,
+            Map<Integer, Sampled> sampled,
+            List<Span> schedulerKnown) {
+        List<HostRun> sorted = new ArrayList<>(runs);
+        sorted.sort(Comparator.comparing(HostRun::runId));
+        List<HostRun> placed = CountPlacement.place(timeline, sorted, hints);
+        SortedMap<Integer, List<Claim>> claims = Claims.of(placed, timeline);
+        SortedMap<Integer, Slot> slots = new TreeMap<>();
+        TreeSet<Integer> indices = new TreeSet<>(sampled.keySet());
+        indices.addAll(timeline.slots());
+        indices.addAll(claims.keySet());
+        for (int index : indices) {
+            Sampled samples = sampled.get(index);
+            List<Claim> held = claims.getOrDefault(index, List.of());
+            List<Span> exists = exists(timeline, index, samples, held);
+            if (!exists.isEmpty()) {
+                slots.put(
+                        index,
+                        new Slot(exists, samples == null ? new TreeMap<>() : samples.cards()));
+            }
+        }
+        return new HostFacts(cluster, host, timeline, slots, placed, claims, schedulerKnown);
+    }
+
+    /**
+     * From the window of the earliest to the window of the latest evidence, less the time the
+     * inventory has no such slot; what somebody held was there whatever the inventory says.
+     */
+    private static List<Span> exists(
+            HostTimeline timeline, int index, @Nullable Sampled samples, List<Claim> held) {
+        long first = Long.MAX_VALUE;
+        long last = Long.MIN_VALUE;
+        if (samples != null) {
+            first = samples.firstMs();
+            last = samples.lastMs();
+        }
+        Span seen = timeline.seen(index);
+        if (seen != null) {
+            first = Math.min(first, seen.startMs());
+            last = Math.max(last, seen.endMs());
+        }
+        List<Span> allocated = new ArrayList<>();
+        for (Claim claim : held) {
+            if (claim.endMs() > claim.startMs() && !claim.isOverhead()) {
+                first = Math.min(first, claim.startMs());
+                last = Math.max(last, claim.endMs() - 1);
+                allocated.add(new Span(claim.startMs(), claim.endMs()));
+            }
+        }
+        if (last == Long.MIN_VALUE) {
+            return List.of();
+        }
+        List<Span> spans = new ArrayList<>();
+        long from = floor(first);
+        long end = floor(last) + WINDOW_MS;
+        for (Span absent : timeline.absent(index)) {
+            if (absent.startMs() > from && absent.startMs() < end) {
+                spans.add(new Span(from, absent.startMs()));
+            }
+            from = Math.max(from, Math.min(absent.endMs(), end));
+        }
+        if (from < end) {
+            spans.add(new Span(from, end));
+        }
+        spans.addAll(allocated);
+        return Span.union(spans);
+    }
+
+    private static long floor(long ms) {
+        return Math.floorDiv(ms, WINDOW_MS) * WINDOW_MS;
+    }
+
+    /** The run holds devices here whose position nobody knows. */
+    static boolean isUnplaced(Holding holding) {
+        return holding.gpuIndex() < 0;
+    }
 }

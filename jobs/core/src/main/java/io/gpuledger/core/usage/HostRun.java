@@ -7,6 +7,8 @@ import java.util.List;
 /**
  * What one run has on one host.
  *
+ * @param uncertainFromMs nothing states that the run held on from here: what its flags say of its
+ *     end concerns the time from this instant on; {@link Long#MAX_VALUE} where the end is stated
  * @param overheadUntilMs when the host's epilog freed the cards, 0 when no source tells
  */
 public record HostRun(
@@ -18,7 +20,48 @@ public record HostRun(
         String qos,
         long startMs,
         long endMs,
+        long uncertainFromMs,
         long overheadUntilMs,
         List<Holding> holdings,
         List<Span> suspensions,
-        int flags) {}
+        int flags) {
+
+    HostRun with(List<Holding> other) {
+        return new HostRun(
+                runId,
+                jobId,
+                account,
+                user,
+                partition,
+                qos,
+                startMs,
+                endMs,
+                uncertainFromMs,
+                overheadUntilMs,
+                other,
+                suspensions,
+                flags);
+    }
+
+    HostRun uncertainFrom(long atMs) {
+        return new HostRun(
+                runId,
+                jobId,
+                account,
+                user,
+                partition,
+                qos,
+                startMs,
+                endMs,
+                atMs,
+                overheadUntilMs,
+                holdings,
+                suspensions,
+                flags);
+    }
+
+    /** The name is the job's, raw ({@code 42}) or as Slurm prints it ({@code 15_1}). */
+    boolean isCalled(String name) {
+        return name.equals(jobId) || runId.contains("/" + name + "/");
+    }
+}

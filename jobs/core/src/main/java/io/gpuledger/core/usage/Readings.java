@@ -2,11 +2,15 @@ package io.gpuledger.core.usage;
 
 import io.gpuledger.core.run.RunFlag;
 import java.math.BigInteger;
+import java.util.ArrayList;
 import java.util.List;
+import java.util.function.ToLongFunction;
 
 /**
- * What the samples of one GPU say about any span: covered time, activity and energy. Every quantity
- * is cut by differences of floors between the samples, so cuts at any instants add up to the whole.
+ * What the samples at one position say about any span: covered time, activity and energy. Every
+ * quantity is cut by differences of floors between the samples, so cuts at any instants add up to
+ * the whole. Each field is looked at by itself: two exporters may share the fields of a GPU, and a
+ * blank value is no sample of its field.
  */
 final class Readings {
     /** Covered time with at most this activity counts as idle while held: 1 %. */
@@ -14,6 +18,11 @@ final class Readings {
 
     /** A counter's increase is spread over gaps up to this. */
     static final long ENERGY_GAP_MS = 12 * 3_600_000L;
+
+    static final Readings NONE = new Readings(List.of(), 1, 1);
+
+    private static final long PPM_TO_US = 1_000;
+    private static final long WINDOW_MS = 60_000;
 
     /** Sums over one span. */
     static final class Sums {
@@ -26,129 +35,210 @@ final class Readings {
         long energyMj;
         long idleMs;
         int flags;
+
+        void add(Sums other) {
+            coveredMs += other.coveredMs;
+            activeUs += other.activeUs;
+            smUs += other.smUs;
+            tensorUs += other.tensorUs;
+            dramUs += other.dramUs;
+            memoryMibMs += other.memoryMibMs;
+            energyMj += other.energyMj;
+            idleMs += other.idleMs;
+            flags |= other.flags;
+        }
     }
 
-    private final List<GpuSample> samples;
+    /** One value of one field and the span {@code (fromMs, toMs]} it speaks for. */
+    private record Value(long fromMs, long toMs, long value) {}
+
+    private final List<Value> active;
+    private final List<Value> sm;
+    private final List<Value> tensor;
+    private final List<Value> dram;
+    private final List<Value> memory;
+    private final List<Value> power;
+    private final List<GpuSample> counters;
+    private final long slices;
+    private final long slicesPerGpu;
 
     /**
+     * Prepares the samples of one position.
+     *
      * @param samples sorted by time, one per instant
+     * @param slices compute slices the samples speak for, of {@code slicesPerGpu}: the activity of
+     *     a MIG instance is a fraction of the card's
      */
-    Readings(List<GpuSample> samples) {
-        this.samples = samples;
-    }
-
-    Sums over(long fromMs, long toMs) {
-        Sums sums = new Sums();
-        int i = firstAfter(fromMs);
-        // The sample after the span's end still speaks for a part of it, in energy and in coverage.
-        for (; i < samples.size(); i++) {
-            if (i == 0) {
-                continue; // the first of a GPU covers nothing
+    Readings(List<GpuSample> samples, long slices, long slicesPerGpu) {
+        this.slices = slices;
+        this.slicesPerGpu = slicesPerGpu;
+        active = values(samples, GpuSample::activePpm);
+        sm = values(samples, GpuSample::smActivePpm);
+        tensor = values(samples, GpuSample::tensorActivePpm);
+        dram = values(samples, GpuSample::dramActivePpm);
+        memory = values(samples, GpuSample::memoryUsedMib);
+        counters = new ArrayList<>();
+        for (GpuSample sample : samples) {
+            if (sample.energyMj() >= 0) {
+                counters.add(sample);
             }
-            GpuSample before = samples.get(i - 1);
-            GpuSample sample = samples.get(i);
-            if (before.atMs() >= toMs) {
-                break;
+        }
+        power = values(samples, s -> counted(s) ? GpuSample.ABSENT : s.powerMw());
+    }
+
+    /** A value speaks back to the one before it of the same card; the first speaks for nothing. */
+    private static List<Value> values(List<GpuSample> samples, ToLongFunction<GpuSample> field) {
+        List<Value> values = new ArrayList<>();
+        GpuSample before = null;
+        for (GpuSample sample : samples) {
+            long value = field.applyAsLong(sample);
+            if (value < 0) {
+                continue;
             }
-            cover(sums, before, sample, fromMs, toMs);
-            energy(sums, before, sample, fromMs, toMs);
-        }
-        return sums;
-    }
-
-    private static void cover(
-            Sums sums, GpuSample before, GpuSample sample, long fromMs, long toMs) {
-        long start = sample.atMs() - Math.min(sample.atMs() - before.atMs(), sample.coverMs());
-        long lo = Math.max(start, fromMs);
-        long hi = Math.min(sample.atMs(), toMs);
-        if (lo >= hi) {
-            return;
-        }
-        boolean speaks =
-                sample.activePpm() >= 0
-                        || sample.memoryUsedMib() >= 0
-                        || sample.powerMw() >= 0
-                        || sample.energyMj() >= 0;
-        if (speaks) {
-            sums.coveredMs += hi - lo;
-        }
-        sums.activeUs += microseconds(sample.activePpm(), start, lo, hi);
-        sums.smUs += microseconds(sample.smActivePpm(), start, lo, hi);
-        sums.tensorUs += microseconds(sample.tensorActivePpm(), start, lo, hi);
-        sums.dramUs += microseconds(sample.dramActivePpm(), start, lo, hi);
-        if (sample.memoryUsedMib() >= 0) {
-            sums.memoryMibMs += sample.memoryUsedMib() * (hi - lo);
-        }
-        if (sample.activePpm() >= 0 && sample.activePpm() <= IDLE_PPM) {
-            sums.idleMs += hi - lo;
-        }
-        if (sample.powerMw() >= 0 && (sample.energyMj() < 0 || before.energyMj() < 0)) {
-            // One watt is 1000 mW and one second 1000 ms: mW x ms / 1000 is millijoules.
-            sums.energyMj += floorCut(sample.powerMw(), start, lo, hi, 1_000);
-            sums.flags |= RunFlag.ENERGY_FROM_POWER.bit();
-        }
-    }
-
-    /** ppm of a millisecond is 1/1000 microsecond. */
-    private static long microseconds(long ppm, long startMs, long lo, long hi) {
-        return ppm <= 0 ? 0 : floorCut(ppm, startMs, lo, hi, 1_000);
-    }
-
-    private static long floorCut(long rate, long startMs, long lo, long hi, long divisor) {
-        return Math.floorDiv(rate * (hi - startMs), divisor)
-                - Math.floorDiv(rate * (lo - startMs), divisor);
-    }
-
-    private static void energy(
-            Sums sums, GpuSample before, GpuSample sample, long fromMs, long toMs) {
-        if (before.energyMj() < 0 || sample.energyMj() < 0) {
-            return;
-        }
-        long delta = sample.energyMj() - before.energyMj();
-        if (delta <= 0) {
-            return; // a reset: what was drawn across it is unknown
-        }
-        long gap = sample.atMs() - before.atMs();
-        if (gap > ENERGY_GAP_MS) {
-            long window = Math.floorDiv(sample.atMs() - 1, 60_000L) * 60_000L;
-            long at = Math.max(window, before.atMs());
-            if (fromMs <= at && at < toMs) {
-                sums.energyMj += delta;
-                sums.flags |= RunFlag.ENERGY_GAP.bit();
+            if (before != null && before.card().equals(sample.card())) {
+                long gap = sample.atMs() - before.atMs();
+                long from = sample.atMs() - Math.min(gap, sample.coverMs());
+                values.add(new Value(from, sample.atMs(), value));
             }
-            return;
+            before = sample;
         }
-        long lo = Math.max(before.atMs(), fromMs);
-        long hi = Math.min(sample.atMs(), toMs);
-        if (lo < hi) {
-            sums.energyMj +=
-                    scaled(delta, hi - before.atMs(), gap) - scaled(delta, lo - before.atMs(), gap);
-        }
+        return values;
     }
 
-    /** floor(delta * part / whole), also where the product leaves 64 bits. */
-    private static long scaled(long delta, long part, long whole) {
-        long high = Math.multiplyHigh(delta, part);
-        if (high == 0 && delta * part >= 0) {
-            return delta * part / whole;
-        }
-        return BigInteger.valueOf(delta)
-                .multiply(BigInteger.valueOf(part))
-                .divide(BigInteger.valueOf(whole))
-                .longValueExact();
+    /** The energy up to this sample is the increase of a counter: power has nothing to add. */
+    private boolean counted(GpuSample sample) {
+        int next = firstFrom(counters, sample.atMs());
+        return next > 0
+                && next < counters.size()
+                && counters.get(next).card().equals(sample.card())
+                && counters.get(next - 1).card().equals(sample.card())
+                && counters.get(next).atMs() - counters.get(next - 1).atMs() <= ENERGY_GAP_MS;
     }
 
-    private int firstAfter(long instantMs) {
+    private static int firstFrom(List<GpuSample> samples, long instantMs) {
         int lo = 0;
         int hi = samples.size();
         while (lo < hi) {
             int mid = (lo + hi) >>> 1;
-            if (samples.get(mid).atMs() > instantMs) {
+            if (samples.get(mid).atMs() >= instantMs) {
                 hi = mid;
             } else {
                 lo = mid + 1;
             }
         }
         return lo;
+    }
+
+    Sums over(long fromMs, long toMs) {
+        Sums sums = new Sums();
+        for (int i = firstOver(active, fromMs); i < active.size(); i++) {
+            Value v = active.get(i);
+            long lo = Math.max(v.fromMs(), fromMs);
+            long hi = Math.min(v.toMs(), toMs);
+            if (lo >= toMs) {
+                break;
+            }
+            if (lo < hi) {
+                sums.coveredMs += hi - lo;
+                sums.idleMs += v.value() <= IDLE_PPM ? hi - lo : 0;
+            }
+        }
+        sums.activeUs = integral(active, fromMs, toMs, slices, PPM_TO_US * slicesPerGpu);
+        sums.smUs = integral(sm, fromMs, toMs, slices, PPM_TO_US * slicesPerGpu);
+        sums.tensorUs = integral(tensor, fromMs, toMs, slices, PPM_TO_US * slicesPerGpu);
+        sums.dramUs = integral(dram, fromMs, toMs, slices, PPM_TO_US * slicesPerGpu);
+        sums.memoryMibMs = integral(memory, fromMs, toMs, 1, 1);
+        // One watt is 1000 mW and one second 1000 ms: mW x ms / 1000 is millijoules.
+        long fromPower = integral(power, fromMs, toMs, 1, 1_000);
+        if (fromPower > 0) {
+            sums.energyMj += fromPower;
+            sums.flags |= RunFlag.ENERGY_FROM_POWER.bit();
+        }
+        energy(sums, fromMs, toMs);
+        return sums;
+    }
+
+    /**
+     * Value x time over the span, times a fraction; floors are taken from the value's own start.
+     */
+    private static long integral(
+            List<Value> values, long fromMs, long toMs, long numerator, long denominator) {
+        long total = 0;
+        for (int i = firstOver(values, fromMs); i < values.size(); i++) {
+            Value v = values.get(i);
+            long lo = Math.max(v.fromMs(), fromMs);
+            long hi = Math.min(v.toMs(), toMs);
+            if (lo >= toMs) {
+                break;
+            }
+            if (lo < hi) {
+                long rate = v.value() * numerator;
+                total +=
+                        scaled(rate, hi - v.fromMs(), denominator)
+                                - scaled(rate, lo - v.fromMs(), denominator);
+            }
+        }
+        return total;
+    }
+
+    private static int firstOver(List<Value> values, long instantMs) {
+        int lo = 0;
+        int hi = values.size();
+        while (lo < hi) {
+            int mid = (lo + hi) >>> 1;
+            if (values.get(mid).toMs() > instantMs) {
+                hi = mid;
+            } else {
+                lo = mid + 1;
+            }
+        }
+        return lo;
+    }
+
+    private void energy(Sums sums, long fromMs, long toMs) {
+        for (int i = Math.max(1, firstFrom(counters, fromMs)); i < counters.size(); i++) {
+            GpuSample before = counters.get(i - 1);
+            GpuSample sample = counters.get(i);
+            if (before.atMs() >= toMs && window(sample.atMs()) >= toMs) {
+                break;
+            }
+            long delta = sample.energyMj() - before.energyMj();
+            if (delta <= 0 || !before.card().equals(sample.card())) {
+                continue; // a reset or another card: what was drawn in between is unknown
+            }
+            long gap = sample.atMs() - before.atMs();
+            if (gap > ENERGY_GAP_MS) {
+                long at = Math.max(window(sample.atMs()), before.atMs());
+                if (fromMs <= at && at < toMs) {
+                    sums.energyMj += delta;
+                    sums.flags |= RunFlag.ENERGY_GAP.bit();
+                }
+                continue;
+            }
+            long lo = Math.max(before.atMs(), fromMs);
+            long hi = Math.min(sample.atMs(), toMs);
+            if (lo < hi) {
+                sums.energyMj +=
+                        scaled(delta, hi - before.atMs(), gap)
+                                - scaled(delta, lo - before.atMs(), gap);
+            }
+        }
+    }
+
+    /** Start of the window that ends at or contains the instant's last millisecond. */
+    private static long window(long instantMs) {
+        return Math.floorDiv(instantMs - 1, WINDOW_MS) * WINDOW_MS;
+    }
+
+    /** floor(value * part / whole), also where the product leaves 64 bits. */
+    private static long scaled(long value, long part, long whole) {
+        long high = Math.multiplyHigh(value, part);
+        if (high == 0 && value * part >= 0) {
+            return value * part / whole;
+        }
+        return BigInteger.valueOf(value)
+                .multiply(BigInteger.valueOf(part))
+                .divide(BigInteger.valueOf(whole))
+                .longValueExact();
     }
 }

@@ -68,15 +68,35 @@ class RunAssemblyTest {
 
         List<Run> runs =
                 RunAssembly.assemble(
-                        CLUSTER,
-                        1,
-                        List.of(lost, rowThen, rowNow),
-                        new CompletePolls(new long[] {12_000, 19_000}));
+                        CLUSTER, 1, List.of(lost, rowThen, rowNow), polls(12_000, 19_000));
 
         assertThat(runs).extracting(Run::heldEndMs).containsExactly(19_000L, 200_000L);
         assertThat(runs.get(0).scheduled()).isEmpty();
         assertThat(runs.get(1).scheduled())
                 .containsExactly(new Run.ScheduledSpan(130_000, 200_000, 1));
+    }
+
+    @Test
+    void while_the_scheduler_is_heard_an_open_run_holds_on_provisionally() {
+        List<JobSnapshot> seen =
+                List.of(poll(10, "RUNNING", 8, null, List.of("n1"), card("n1", 1)));
+        SchedulerView heard =
+                SchedulerView.until(new long[0], List.of(new Span(5_000, 90_000)), 60_000);
+
+        Run run = RunAssembly.assemble(CLUSTER, 1, seen, heard).get(0);
+
+        assertThat(run.heldEndMs()).isEqualTo(60_000);
+        assertThat(run.uncertainFromMs()).isEqualTo(10_000);
+        assertThat(run.isOpen()).isTrue();
+    }
+
+    @Test
+    void a_poll_beyond_the_watermark_ends_no_run() {
+        List<JobSnapshot> seen =
+                List.of(poll(10, "RUNNING", 8, null, List.of("n1"), card("n1", 1)));
+        SchedulerView view = SchedulerView.until(new long[] {10_000, 20_000}, List.of(), 19_999);
+
+        assertThat(RunAssembly.assemble(CLUSTER, 1, seen, view).get(0).isOpen()).isTrue();
     }
 
     @Test
@@ -130,7 +150,7 @@ class RunAssemblyTest {
                         CLUSTER,
                         1,
                         List.of(poll(10, "RUNNING", 8, null, List.of("n1"), card("n1", 1))),
-                        new CompletePolls(new long[] {10_000, 13_000, 16_000}));
+                        polls(10_000, 13_000, 16_000));
 
         assertThat(runs).hasSize(1);
         assertThat(runs.get(0).heldEndMs()).isEqualTo(13_000);
@@ -144,7 +164,7 @@ class RunAssemblyTest {
                                 CLUSTER,
                                 1,
                                 List.of(poll(10, "PENDING", null, null, List.of())),
-                                CompletePolls.NONE))
+                                SchedulerView.NONE))
                 .isEmpty();
     }
 
@@ -167,15 +187,11 @@ class RunAssemblyTest {
             for (int i = 0; i < n; i++) {
                 snapshots.add(randomSnapshot(random));
             }
-            List<Run> expected =
-                    RunAssembly.assemble(
-                            CLUSTER, 1, snapshots, new CompletePolls(new long[] {99_000}));
+            List<Run> expected = RunAssembly.assemble(CLUSTER, 1, snapshots, polls(99_000));
             List<JobSnapshot> shuffled = new ArrayList<>(snapshots);
             Collections.shuffle(shuffled, random);
 
-            assertThat(
-                            RunAssembly.assemble(
-                                    CLUSTER, 1, shuffled, new CompletePolls(new long[] {99_000})))
+            assertThat(RunAssembly.assemble(CLUSTER, 1, shuffled, polls(99_000)))
                     .as("seed %d", seed)
                     .isEqualTo(expected);
         }
@@ -209,7 +225,7 @@ class RunAssemblyTest {
     }
 
     private static Run only(List<JobSnapshot> snapshots) {
-        List<Run> runs = RunAssembly.assemble(CLUSTER, 1, snapshots, CompletePolls.NONE);
+        List<Run> runs = RunAssembly.assemble(CLUSTER, 1, snapshots, SchedulerView.NONE);
         assertThat(runs).hasSize(1);
         return runs.get(0);
     }
@@ -358,5 +374,9 @@ class RunAssemblyTest {
                 null,
                 false,
                 content);
+    }
+
+    private static SchedulerView polls(long... instants) {
+        return SchedulerView.until(instants, List.of(), Long.MAX_VALUE);
     }
 }

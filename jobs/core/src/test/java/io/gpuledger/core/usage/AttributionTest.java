@@ -4,7 +4,9 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.gpuledger.core.run.Holding;
+import io.gpuledger.core.run.RunFlag;
 import io.gpuledger.core.time.Span;
+import io.gpuledger.core.usage.HostInventory.Availability;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -18,7 +20,7 @@ class AttributionTest {
 
     @Test
     void what_nobody_holds_is_idle_only_while_the_scheduler_is_known() {
-        HostFacts facts = facts(1, 0, List.of(), List.of(new Span(0, 20_000)), Map.of());
+        HostFacts facts = facts(1, 0, List.of(), List.of(new Span(0, 20_000)));
 
         assertThat(gpuMs(facts)).isEqualTo(Map.of("IDLE", 20_000L, "UNKNOWN", 40_000L));
     }
@@ -27,7 +29,7 @@ class AttributionTest {
     void suspended_time_stays_with_the_holder() {
         HostRun run = run("r", 5_000, 50_000, List.of(new Span(10_000, 30_000)), holding(0, 0, 1));
 
-        assertThat(gpuMs(facts(1, 0, List.of(run), List.of(ALWAYS), Map.of())))
+        assertThat(gpuMs(facts(1, 0, List.of(run), List.of(ALWAYS))))
                 .isEqualTo(Map.of("ALLOCATED", 25_000L, "SUSPENDED", 20_000L, "IDLE", 15_000L));
     }
 
@@ -36,8 +38,8 @@ class AttributionTest {
         HostRun three = run("a", 0, 17_000, List.of(), holding(0, 3, 1));
         HostRun one = run("b", 0, 17_000, List.of(), holding(0, 1, 1));
 
-        HostFacts both = facts(1, 4, List.of(three, one), List.of(ALWAYS), Map.of());
-        HostFacts alone = facts(1, 4, List.of(three), List.of(ALWAYS), Map.of());
+        HostFacts both = facts(1, 4, List.of(three, one), List.of(ALWAYS));
+        HostFacts alone = facts(1, 4, List.of(three), List.of(ALWAYS));
 
         assertThat(gpuMs(both)).isEqualTo(Map.of("ALLOCATED", 17_000L, "IDLE", 43_000L));
         assertThat(gpuMs(alone)).isEqualTo(Map.of("ALLOCATED", 12_750L, "IDLE", 47_250L));
@@ -49,7 +51,8 @@ class AttributionTest {
 
         List<UsageRow> rows =
                 Attribution.attribute(
-                        facts(2, 0, List.of(counted), List.of(ALWAYS), Map.of()), WINDOW);
+                        // What is missing from the cards is nobody's guess: two of three are idle.
+                        facts(2, 0, List.of(counted), List.of(ALWAYS)), Map.of(), WINDOW);
 
         assertThat(rows).extracting(UsageRow::gpuIndex).containsExactly(0, 1, -1);
         assertThat(rows.get(2).existsMs()).isEqualTo(60_000);
@@ -60,11 +63,11 @@ class AttributionTest {
     void a_forced_count_gets_its_positions() {
         HostRun explicit = run("a", 0, 60_000, List.of(), holding(0, 0, 1));
         HostRun counted = run("b", 0, 60_000, List.of(), holding(-1, 0, 2));
-        HostFacts facts = facts(3, 0, List.of(explicit, counted), List.of(ALWAYS), Map.of());
+        HostFacts facts = facts(3, 0, List.of(explicit, counted), List.of(ALWAYS));
 
-        List<HostRun> placed = CountPlacement.place(facts);
-
-        assertThat(placed.get(1).holdings()).extracting(Holding::gpuIndex).containsExactly(1, 2);
+        assertThat(facts.runs().get(1).holdings())
+                .extracting(Holding::gpuIndex)
+                .containsExactly(1, 2);
     }
 
     @Test
@@ -74,7 +77,7 @@ class AttributionTest {
 
         List<UsageRow> rows =
                 Attribution.attribute(
-                        facts(1, 0, List.of(first, second), List.of(ALWAYS), Map.of()), WINDOW);
+                        facts(1, 0, List.of(first, second), List.of(ALWAYS)), Map.of(), WINDOW);
 
         assertThat(rows.get(0).holders())
                 .extracting(UsageRow.Holder::runId, UsageRow.Holder::gpuMs)
@@ -92,11 +95,12 @@ class AttributionTest {
                         sample(70_000, 500_000, 100),
                         sample(100_000, 500_000, 7_107));
         HostRun run = run("a", 20_000, 90_000, List.of(), holding(0, 0, 1));
-        HostFacts facts = facts(1, 0, List.of(run), List.of(ALWAYS), Map.of(0, samples));
+        HostFacts facts = facts(1, 0, List.of(run), List.of(ALWAYS));
+        Map<Integer, SlotReadings> readings = Map.of(0, readings(samples));
 
         long energy = 0;
         for (long w = 0; w < 180_000; w += 60_000) {
-            for (UsageRow row : Attribution.attribute(facts, new Span(w, w + 60_000))) {
+            for (UsageRow row : Attribution.attribute(facts, readings, new Span(w, w + 60_000))) {
                 for (UsageRow.Holder holder : row.holders()) {
                     assertThat(holder.energyMj()).isNotNegative();
                     energy += holder.energyMj();
@@ -111,6 +115,173 @@ class AttributionTest {
         assertThatThrownBy(() -> new UsageRow("c", "h", 0, "", 0, 1, "", "", List.of()))
                 .isInstanceOf(IllegalStateException.class)
                 .hasMessageContaining("existed 1 ms");
+    }
+
+    @Test
+    void a_free_slot_of_a_node_that_is_down_or_reserved_is_not_idle() {
+        HostRun run = run("a", 0, 20_000, List.of(), holding(0, 0, 1));
+        List<HostInventory> polls =
+                List.of(
+                        inventory(0, 2, 0, Availability.DOWN),
+                        inventory(30_000, 2, 0, Availability.RESERVED),
+                        inventory(50_000, 2, 0, Availability.AVAILABLE));
+
+        assertThat(gpuMs(facts(polls, List.of(run), List.of(ALWAYS))))
+                .isEqualTo(
+                        Map.of(
+                                "ALLOCATED", 20_000L,
+                                "DOWN", 40_000L,
+                                "RESERVED", 40_000L,
+                                "IDLE", 20_000L));
+    }
+
+    @Test
+    void a_state_that_nobody_looked_at_again_in_time_is_no_state() {
+        List<HostInventory> polls =
+                List.of(
+                        inventory(0, 1, 0, Availability.DOWN),
+                        inventory(300_001, 1, 0, Availability.DOWN));
+
+        assertThat(gpuMs(facts(polls, List.of(), List.of(ALWAYS))))
+                .isEqualTo(Map.of("IDLE", 60_000L));
+    }
+
+    @Test
+    void instances_of_a_card_share_it_by_slices_and_the_free_ones_are_idle() {
+        MigLayout layout =
+                new MigLayout(
+                        Map.of(
+                                0, new MigLayout.Instance(0, 7, 1),
+                                1, new MigLayout.Instance(0, 3, 3)),
+                        7);
+        List<HostInventory> polls =
+                List.of(
+                        layout(0, layout),
+                        inventory(0, 2, 0, Availability.AVAILABLE),
+                        inventory(599_999, 2, 0, Availability.AVAILABLE));
+        HostRun one = run("a", 0, 60_000, List.of(), holding(0, 0, 1));
+        HostRun three = run("b", 0, 30_000, List.of(), holding(1, 0, 1));
+
+        List<UsageRow> rows =
+                Attribution.attribute(
+                        facts(polls, List.of(one, three), List.of(ALWAYS)), Map.of(), WINDOW);
+
+        assertThat(rows).hasSize(1);
+        assertThat(rows.get(0).holders())
+                .extracting(UsageRow.Holder::runId, UsageRow.Holder::instance)
+                .containsExactly(
+                        org.assertj.core.groups.Tuple.tuple("a", 7),
+                        org.assertj.core.groups.Tuple.tuple("b", 3),
+                        org.assertj.core.groups.Tuple.tuple("", -1));
+        assertThat(rows.get(0).holders().get(0).gpuMs()).isEqualTo(60_000 / 7);
+        assertThat(sum(rows).values().stream().mapToLong(v -> v).sum()).isEqualTo(60_000);
+    }
+
+    @Test
+    void every_instance_repeats_the_cards_energy_and_it_is_counted_once() {
+        SlotReadings readings =
+                SlotReadings.of(
+                        Map.of(
+                                7, new SlotReadings.Series(1, 7, energies(0, 7_000)),
+                                3, new SlotReadings.Series(3, 7, energies(0, 7_000))));
+
+        assertThat(readings.card(0, 60_000).energyMj).isEqualTo(7_000);
+        assertThat(readings.card(0, 60_000).activeUs)
+                .isEqualTo(30_000_000L / 7 + 30_000_000L * 3 / 7);
+    }
+
+    private static List<GpuSample> energies(long first, long second) {
+        return List.of(
+                sample(0, 500_000, first),
+                new GpuSample(60_000, 90_000, "GPU-0", 500_000, -1, -1, -1, -1, second, -1));
+    }
+
+    @Test
+    void a_counter_of_another_card_at_the_same_place_is_no_increase() {
+        GpuSample other = new GpuSample(40_000, 45_000, "GPU-1", 0, -1, -1, -1, -1, 900_000, -1);
+
+        Readings.Sums sums = readings(List.of(sample(10_000, 0, 1_000), other)).card(0, 60_000);
+
+        assertThat(sums.energyMj).isZero();
+        assertThat(sums.coveredMs).isZero();
+    }
+
+    @Test
+    void two_exporters_may_share_the_fields_of_a_card() {
+        List<GpuSample> samples =
+                List.of(
+                        sample(0, 500_000, -1),
+                        sample(15_000, -1, 1_000),
+                        sample(30_000, 500_000, -1),
+                        sample(45_000, -1, 4_000));
+
+        Readings.Sums sums = readings(samples).card(0, 60_000);
+
+        assertThat(sums.coveredMs).isEqualTo(30_000);
+        assertThat(sums.energyMj).isEqualTo(3_000);
+    }
+
+    @Test
+    void a_run_without_a_stated_end_ends_when_another_gets_one_of_its_cards() {
+        HostRun lost = open("a", 0, 60_000, holding(0, 0, 1));
+        HostRun next = run("b", 20_000, 50_000, List.of(), holding(0, 0, 1));
+
+        List<UsageRow> rows =
+                Attribution.attribute(
+                        facts(1, 0, List.of(lost, next), List.of(ALWAYS)), Map.of(), WINDOW);
+
+        assertThat(rows.get(0).holders())
+                .extracting(UsageRow.Holder::runId, UsageRow.Holder::gpuMs, UsageRow.Holder::flags)
+                .containsExactly(
+                        org.assertj.core.groups.Tuple.tuple(
+                                "a", 20_000L, RunFlag.END_ESTIMATED.bit()),
+                        org.assertj.core.groups.Tuple.tuple("b", 30_000L, 0),
+                        org.assertj.core.groups.Tuple.tuple("", 10_000L, 0));
+    }
+
+    private static HostRun open(String id, long start, long end, Holding holding) {
+        HostRun run = run(id, start, end, List.of(), holding);
+        return new HostRun(
+                id,
+                run.jobId(),
+                run.account(),
+                run.user(),
+                run.partition(),
+                run.qos(),
+                start,
+                end,
+                start,
+                0,
+                run.holdings(),
+                List.of(),
+                RunFlag.OPEN.bit());
+    }
+
+    @Test
+    void a_job_label_of_an_exporter_places_a_count_only_when_it_names_as_many_cards() {
+        HostRun counted = run("c/42/0", 0, 60_000, List.of(), holding(-1, 0, 1));
+        HostFacts.JobHint here = new HostFacts.JobHint("42", 1, 30_000, 30_001);
+        HostFacts.JobHint there = new HostFacts.JobHint("42", 0, 40_000, 40_001);
+
+        assertThat(hinted(counted, List.of(here))).containsExactly(1);
+        assertThat(hinted(counted, List.of(here, there))).containsExactly(-1);
+    }
+
+    private static List<Integer> hinted(HostRun run, List<HostFacts.JobHint> hints) {
+        return HostFacts.of(
+                        "c",
+                        "h",
+                        HostTimeline.of(List.of(), 300_000),
+                        List.of(run),
+                        hints,
+                        Map.of(),
+                        List.of(ALWAYS))
+                .runs()
+                .get(0)
+                .holdings()
+                .stream()
+                .map(Holding::gpuIndex)
+                .toList();
     }
 
     @Test
@@ -134,12 +305,11 @@ class AttributionTest {
                                         shards == 0 ? 0 : random.nextInt(3),
                                         1)));
             }
-            HostFacts facts =
-                    facts(3, shards, runs, List.of(new Span(0, random.nextInt(200_000))), Map.of());
+            HostFacts facts = facts(3, shards, runs, List.of(new Span(0, random.nextInt(200_000))));
             long total = 0;
             for (long w = 0; w < 240_000; w += 60_000) {
                 Span window = new Span(w, w + 60_000);
-                for (UsageRow row : Attribution.attribute(facts, window)) {
+                for (UsageRow row : Attribution.attribute(facts, Map.of(), window)) {
                     total += row.gpuIndex() >= 0 ? row.existsMs() : 0;
                     for (UsageRow.Holder holder : row.holders()) {
                         assertThat(holder.coveredMs())
@@ -152,7 +322,7 @@ class AttributionTest {
     }
 
     private static Map<String, Long> gpuMs(HostFacts facts) {
-        return sum(Attribution.attribute(facts, WINDOW));
+        return sum(Attribution.attribute(facts, Map.of(), WINDOW));
     }
 
     private static Map<String, Long> sum(List<UsageRow> rows) {
@@ -165,17 +335,41 @@ class AttributionTest {
         return sums;
     }
 
+    /** A host whose inventory is polled at the start and the end of ten minutes. */
+    private static HostFacts facts(int slots, int shards, List<HostRun> runs, List<Span> known) {
+        List<HostInventory> polls =
+                List.of(
+                        inventory(0, slots, shards * slots, Availability.AVAILABLE),
+                        inventory(599_999, slots, shards * slots, Availability.AVAILABLE));
+        return facts(polls, runs, known);
+    }
+
     private static HostFacts facts(
-            int slots,
-            int shards,
-            List<HostRun> runs,
-            List<Span> known,
-            Map<Integer, List<GpuSample>> samples) {
-        TreeMap<Integer, HostFacts.Slot> all = new TreeMap<>();
-        for (int i = 0; i < slots; i++) {
-            all.put(i, new HostFacts.Slot(ALWAYS, "GPU-" + i, "H100"));
-        }
-        return new HostFacts("c", "h", all, true, shards, runs, known, samples);
+            List<HostInventory> polls, List<HostRun> runs, List<Span> known) {
+        return HostFacts.of(
+                "c", "h", HostTimeline.of(polls, 300_000), runs, List.of(), Map.of(), known);
+    }
+
+    private static HostInventory inventory(
+            long at, int gpus, int shards, Availability availability) {
+        return new HostInventory(
+                at,
+                true,
+                availability,
+                List.of(new HostInventory.TypedGpus("h100", gpus)),
+                shards,
+                MigLayout.NONE,
+                List.of(),
+                "k" + gpus + availability);
+    }
+
+    private static HostInventory layout(long at, MigLayout layout) {
+        return new HostInventory(
+                at, true, Availability.UNSAID, null, 0, layout, List.of(), "layout");
+    }
+
+    private static SlotReadings readings(List<GpuSample> samples) {
+        return SlotReadings.of(Map.of(-1, new SlotReadings.Series(1, 1, samples)));
     }
 
     /** Start and end come from the run. */
@@ -203,6 +397,7 @@ class AttributionTest {
                 "normal",
                 start,
                 end,
+                Long.MAX_VALUE,
                 0,
                 List.of(timed),
                 suspensions,
@@ -210,6 +405,6 @@ class AttributionTest {
     }
 
     private static GpuSample sample(long at, long activePpm, long energy) {
-        return new GpuSample(at, 45_000, activePpm, -1, -1, -1, -1, energy, -1);
+        return new GpuSample(at, 45_000, "GPU-0", activePpm, -1, -1, -1, -1, energy, -1);
     }
 }

@@ -1,0 +1,70 @@
+package io.gpuledger.attribution;
+
+import io.gpuledger.core.time.Span;
+import io.gpuledger.flink.RowBinary;
+import io.gpuledger.flink.SinkRow;
+import io.gpuledger.flink.SinkTable;
+import io.gpuledger.flink.WireMessage;
+import io.gpuledger.schemas.DeadLetterRecord;
+import java.time.Instant;
+import java.util.HexFormat;
+
+/** What could not be used, as rows of the table {@code dead_letters}. */
+final class DeadLetters {
+    private static final int PAYLOAD_BYTES = 2048;
+
+    private DeadLetters() {}
+
+    /** A record of a topic or file, with its place there. */
+    static SinkRow ofRecord(
+            String reason,
+            String detail,
+            WireMessage message,
+            long recordedAtMs,
+            AttributionSettings settings) {
+        return row(
+                DeadLetterRecord.newBuilder()
+                        .setRecordedAtMs(recordedAtMs)
+                        .setReason(reason)
+                        .setDetail(detail)
+                        .setSource(message.source)
+                        .setPartition(message.partition)
+                        .setPosition(message.position)
+                        .setPayload(
+                                HexFormat.of()
+                                        .formatHex(
+                                                message.value,
+                                                0,
+                                                Math.min(PAYLOAD_BYTES, message.value.length)))
+                        .build(),
+                settings);
+    }
+
+    /** Windows of a host that later knowledge would change, were they not closed. */
+    static SinkRow beyondHorizon(
+            String cluster,
+            String host,
+            Span late,
+            long recordedAtMs,
+            AttributionSettings settings) {
+        return row(
+                DeadLetterRecord.newBuilder()
+                        .setCluster(cluster)
+                        .setRecordedAtMs(recordedAtMs)
+                        .setReason("BEYOND_HORIZON")
+                        .setDetail(
+                                "usage of host '%s' from %s to %s would change; backfill these hours"
+                                        .formatted(
+                                                host,
+                                                Instant.ofEpochMilli(late.startMs()),
+                                                Instant.ofEpochMilli(late.endMs())))
+                        .setSource("attribution")
+                        .build(),
+                settings);
+    }
+
+    private static SinkRow row(DeadLetterRecord letter, AttributionSettings settings) {
+        return new SinkRow(
+                SinkTable.DEAD_LETTERS, RowBinary.deadLetter(letter, settings.inputDigest()));
+    }
+}

@@ -1,0 +1,473 @@
+package io.gpuledger.attribution;
+
+import io.gpuledger.core.time.Span;
+import io.gpuledger.core.usage.GpuSample;
+import io.gpuledger.core.usage.HostFacts;
+import io.gpuledger.core.usage.HostTimeline;
+import io.gpuledger.core.usage.SlotReadings;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.HashMap;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.SortedMap;
+import java.util.TreeMap;
+import org.apache.flink.api.common.functions.RuntimeContext;
+import org.apache.flink.api.common.state.MapState;
+import org.apache.flink.api.common.state.MapStateDescriptor;
+import org.apache.flink.api.common.typeinfo.TypeInformation;
+import org.apache.flink.api.common.typeinfo.Types;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The samples of the current host: appended to one block an hour, found again by the window they
+ * speak for. A value speaks from the one before it, a counter over hours, so a window also needs
+ * the neighbours of its own samples.
+ */
+final class Samples {
+    /** Active, sm, tensor, dram, memory, energy, power. */
+    static final int FIELDS = 7;
+
+    static final int ENERGY = 5;
+
+    /** At, cover, series, card, then the fields. */
+    static final int WIDTH = 4 + FIELDS;
+
+    private static final long HOUR_MS = 3_600_000;
+    private static final long ENERGY_GAP_MS = 12 * HOUR_MS;
+    private static final int CACHED_HOURS = 2_048;
+
+    private final MapState<Integer, SeriesState> series;
+    private final MapState<Long, SampleHour> hours;
+
+    /** Unpacked hours; an hour is unpacked again after a sample came to it. */
+    private final Map<String, Map<Integer, List<GpuSample>>> unpacked =
+            new LinkedHashMap<>(64, 0.75f, true) {
+                private static final long serialVersionUID = 1L;
+
+                @Override
+                protected boolean removeEldestEntry(
+                        Map.Entry<String, Map<Integer, List<GpuSample>>> eldest) {
+                    return size() > CACHED_HOURS;
+                }
+            };
+
+    Samples(RuntimeContext store) {
+        series =
+                store.getMapState(
+                        new MapStateDescriptor<>(
+                                "series", Types.INT, TypeInformation.of(SeriesState.class)));
+        hours =
+                store.getMapState(
+                        new MapStateDescriptor<>(
+                                "sample-hours", Types.LONG, TypeInformation.of(SampleHour.class)));
+    }
+
+    /**
+     * Keeps element {@code i} of a scrape.
+     *
+     * @return from the first to the last instant whose usage it may change; null when this very
+     *     sample is known already
+     */
+    @Nullable Span add(HostState host, HostInput input, int i) throws Exception {
+        int id = seriesId(input, i);
+        SeriesState known = series.get(id);
+        long at = input.observedAtMs;
+        GpuSample sample = sample(input, i, at);
+        boolean inOrder = at > host.lastSampleMs;
+        if (!inOrder && isKnown(host, id, sample)) {
+            return null;
+        }
+        Span affected = inOrder ? since(known, sample) : around(host, id, known, sample);
+
+        int card = known.card(input.uuids[i], input.models[i], at);
+        if (input.slices[i] > 0) {
+            known.slices = input.slices[i];
+            known.slicesPerGpu = input.slicesPerGpu[i];
+        }
+        for (int f = 0; f < FIELDS; f++) {
+            if (input.values[i * FIELDS + f] >= 0) {
+                known.fieldFirstMs[f] = Math.min(known.fieldFirstMs[f], at);
+                known.fieldLastMs[f] = Math.max(known.fieldLastMs[f], at);
+            }
+        }
+        series.put(id, known);
+        store(host, input, i, id, card);
+        return affected;
+    }
+
+    private int seriesId(HostInput input, int i) throws Exception {
+        int count = 0;
+        for (Map.Entry<Integer, SeriesState> entry : series.entries()) {
+            if (entry.getValue().gpuIndex == input.gpuIndex[i]
+                    && entry.getValue().instance == input.instance[i]) {
+                return entry.getKey();
+            }
+            count = Math.max(count, entry.getKey() + 1);
+        }
+        SeriesState added = new SeriesState();
+        added.gpuIndex = input.gpuIndex[i];
+        added.instance = input.instance[i];
+        series.put(count, added);
+        return count;
+    }
+
+    private static GpuSample sample(HostInput input, int i, long at) {
+        long[] v = input.values;
+        int f = i * FIELDS;
+        return new GpuSample(
+                at,
+                input.coverMs,
+                input.uuids[i],
+                v[f],
+                v[f + 1],
+                v[f + 2],
+                v[f + 3],
+                v[f + 4],
+                v[f + 5],
+                v[f + 6]);
+    }
+
+    private void store(HostState host, HostInput input, int i, int id, int card) throws Exception {
+        long hour = Math.floorDiv(input.observedAtMs, HOUR_MS) * HOUR_MS;
+        SampleHour block = hours.get(hour);
+        if (block == null) {
+            block = new SampleHour();
+            host.sampleHours = with(host.sampleHours, hour);
+        }
+        int at = block.append();
+        block.data[at] = input.observedAtMs;
+        block.data[at + 1] = input.coverMs;
+        block.data[at + 2] = id;
+        block.data[at + 3] = card;
+        System.arraycopy(input.values, i * FIELDS, block.data, at + 4, FIELDS);
+        hours.put(hour, block);
+        unpacked.remove(cacheKey(host, hour));
+        host.lastSampleMs = Math.max(host.lastSampleMs, input.observedAtMs);
+    }
+
+    private static long[] with(long[] sorted, long value) {
+        long[] more = Arrays.copyOf(sorted, sorted.length + 1);
+        more[sorted.length] = value;
+        Arrays.sort(more);
+        return more;
+    }
+
+    private boolean isKnown(HostState host, int id, GpuSample sample) throws Exception {
+        long hour = Math.floorDiv(sample.atMs(), HOUR_MS) * HOUR_MS;
+        if (!hours.contains(hour)) {
+            return false;
+        }
+        List<GpuSample> there = unpack(host, hour).getOrDefault(id, List.of());
+        int at = firstFrom(there, sample.atMs());
+        return at < there.size()
+                && there.get(at).atMs() == sample.atMs()
+                && there.get(at).merge(sample).equals(there.get(at));
+    }
+
+    /** The newest sample changes the time since the values before it. */
+    private static Span since(SeriesState known, GpuSample sample) {
+        long at = sample.atMs();
+        long from = at;
+        for (int f = 0; f < FIELDS; f++) {
+            long last = known.fieldLastMs[f];
+            if (field(sample, f) >= 0 && last != Long.MIN_VALUE) {
+                from = Math.min(from, reach(f, last, sample));
+            }
+        }
+        return new Span(Math.min(from, at), at);
+    }
+
+    /** How far back a value speaks when {@code last} is the one before it. */
+    private static long reach(int field, long last, GpuSample sample) {
+        if (field == ENERGY) {
+            return sample.atMs() - last > ENERGY_GAP_MS ? sample.atMs() - 1 : last;
+        }
+        return Math.max(last, sample.atMs() - sample.coverMs());
+    }
+
+    /** A sample between others also changes what the next ones speak for. */
+    private Span around(HostState host, int id, SeriesState known, GpuSample sample)
+            throws Exception {
+        long at = sample.atMs();
+        List<GpuSample> near = load(host, at, at).getOrDefault(id, List.of());
+        long from = since(withLastBefore(known, near, at), sample).startMs();
+        long to = at;
+        for (GpuSample other : near) {
+            if (other.atMs() <= at) {
+                continue;
+            }
+            for (int f = 0; f < FIELDS; f++) {
+                if (field(sample, f) >= 0 && field(other, f) >= 0) {
+                    long reached =
+                            f == ENERGY
+                                    ? other.atMs()
+                                    : Math.min(other.atMs(), at + other.coverMs());
+                    to = Math.max(to, reached);
+                }
+            }
+        }
+        return new Span(from, to);
+    }
+
+    private static SeriesState withLastBefore(SeriesState known, List<GpuSample> near, long atMs) {
+        SeriesState view = new SeriesState();
+        for (GpuSample other : near) {
+            for (int f = 0; f < FIELDS && other.atMs() < atMs; f++) {
+                if (field(other, f) >= 0) {
+                    view.fieldLastMs[f] = Math.max(view.fieldLastMs[f], other.atMs());
+                }
+            }
+        }
+        view.gpuIndex = known.gpuIndex;
+        return view;
+    }
+
+    private static long field(GpuSample sample, int field) {
+        return switch (field) {
+            case 0 -> sample.activePpm();
+            case 1 -> sample.smActivePpm();
+            case 2 -> sample.tensorActivePpm();
+            case 3 -> sample.dramActivePpm();
+            case 4 -> sample.memoryUsedMib();
+            case ENERGY -> sample.energyMj();
+            default -> sample.powerMw();
+        };
+    }
+
+    /** What the samples say of a window, by slot. */
+    Map<Integer, SlotReadings> readings(HostState host, HostTimeline timeline, Span window)
+            throws Exception {
+        Map<Integer, Map<Integer, SlotReadings.Series>> bySlot = new HashMap<>();
+        for (Map.Entry<Integer, List<GpuSample>> entry :
+                load(host, window.startMs(), window.endMs()).entrySet()) {
+            SeriesState known = series.get(entry.getKey());
+            Map<Integer, List<GpuSample>> parts = new TreeMap<>();
+            for (GpuSample sample : trimmed(entry.getValue(), window)) {
+                int slot = timeline.slotOf(sample.card(), known.gpuIndex, sample.atMs());
+                parts.computeIfAbsent(slot, s -> new ArrayList<>()).add(sample);
+            }
+            parts.forEach(
+                    (slot, samples) ->
+                            bySlot.computeIfAbsent(slot, s -> new TreeMap<>())
+                                    .merge(
+                                            known.instance,
+                                            new SlotReadings.Series(
+                                                    known.slices, known.slicesPerGpu, samples),
+                                            Samples::join));
+        }
+        Map<Integer, SlotReadings> readings = new HashMap<>();
+        bySlot.forEach((slot, byInstance) -> readings.put(slot, SlotReadings.of(byInstance)));
+        return readings;
+    }
+
+    private static SlotReadings.Series join(SlotReadings.Series a, SlotReadings.Series b) {
+        List<GpuSample> all = new ArrayList<>(a.samples());
+        all.addAll(b.samples());
+        return new SlotReadings.Series(a.slices(), a.slicesPerGpu(), SlotReadings.merged(all));
+    }
+
+    /** From the last value of every field before the window to the first of every field after. */
+    private static List<GpuSample> trimmed(List<GpuSample> samples, Span window) {
+        int from = firstFrom(samples, window.startMs());
+        int missing = (1 << FIELDS) - 1;
+        while (from > 0 && missing != 0) {
+            from--;
+            missing &= ~mask(samples.get(from));
+        }
+        int to = firstFrom(samples, window.endMs());
+        missing = (1 << FIELDS) - 1;
+        while (to < samples.size() && missing != 0) {
+            missing &= ~mask(samples.get(to));
+            to++;
+        }
+        return samples.subList(from, to);
+    }
+
+    private static int mask(GpuSample sample) {
+        int mask = 0;
+        for (int f = 0; f < FIELDS; f++) {
+            mask |= field(sample, f) >= 0 ? 1 << f : 0;
+        }
+        return mask;
+    }
+
+    private static int firstFrom(List<GpuSample> samples, long instantMs) {
+        int lo = 0;
+        int hi = samples.size();
+        while (lo < hi) {
+            int mid = (lo + hi) >>> 1;
+            if (samples.get(mid).atMs() >= instantMs) {
+                hi = mid;
+            } else {
+                lo = mid + 1;
+            }
+        }
+        return lo;
+    }
+
+    /** Samples by series in the hours of the span, and in as many around as the fields reach. */
+    private Map<Integer, List<GpuSample>> load(HostState host, long fromMs, long toMs)
+            throws Exception {
+        SortedMap<Long, Map<Integer, List<GpuSample>>> loaded = new TreeMap<>();
+        long[] present = host.sampleHours;
+        int first = firstHour(present, fromMs);
+        int last = first;
+        while (last < present.length && present[last] <= toMs) {
+            loaded.put(present[last], unpack(host, present[last]));
+            last++;
+        }
+        Map<Integer, SeriesState> known = new HashMap<>();
+        for (Map.Entry<Integer, SeriesState> entry : series.entries()) {
+            known.put(entry.getKey(), entry.getValue());
+        }
+        for (int h = first - 1; h >= 0 && lacksBefore(known, loaded, fromMs); h--) {
+            loaded.put(present[h], unpack(host, present[h]));
+        }
+        for (int h = last; h < present.length && lacksAfter(known, loaded, toMs); h++) {
+            loaded.put(present[h], unpack(host, present[h]));
+        }
+        Map<Integer, List<GpuSample>> all = new TreeMap<>();
+        for (Map<Integer, List<GpuSample>> hour : loaded.values()) {
+            hour.forEach(
+                    (id, samples) ->
+                            all.merge(
+                                    id,
+                                    samples,
+                                    (a, b) -> {
+                                        List<GpuSample> joined = new ArrayList<>(a);
+                                        joined.addAll(b);
+                                        return joined;
+                                    }));
+        }
+        return all;
+    }
+
+    private static int firstHour(long[] hours, long instantMs) {
+        int at = Arrays.binarySearch(hours, Math.floorDiv(instantMs, HOUR_MS) * HOUR_MS);
+        return at < 0 ? -at - 1 : at;
+    }
+
+    private static boolean lacksBefore(
+            Map<Integer, SeriesState> series,
+            SortedMap<Long, Map<Integer, List<GpuSample>>> loaded,
+            long instantMs) {
+        for (Map.Entry<Integer, SeriesState> entry : series.entrySet()) {
+            int missing = 0;
+            for (int f = 0; f < FIELDS; f++) {
+                missing |= entry.getValue().fieldFirstMs[f] < instantMs ? 1 << f : 0;
+            }
+            for (Map<Integer, List<GpuSample>> hour : loaded.values()) {
+                List<GpuSample> samples = hour.getOrDefault(entry.getKey(), List.of());
+                for (int i = firstFrom(samples, instantMs) - 1; i >= 0 && missing != 0; i--) {
+                    missing &= ~mask(samples.get(i));
+                }
+            }
+            if (missing != 0) {
+                return true;
+            }
+        }
+        return false;
+    }
+
+    private static boolean lacksAfter(
+            Map<Integer, SeriesState> series,
+            SortedMap<Long, Map<Integer, List<GpuSample>>> loaded,
+            long instantMs) {
+        for (Map.Entry<Integer, SeriesState> entry : series.entrySet()) {
+            int missing = 0;
+            for (int f = 0; f < FIELDS; f++) {
+                missing |= entry.getValue().fieldLastMs[f] > instantMs ? 1 << f : 0;
+            }
+            for (Map<Integer, List<GpuSample>> hour : loaded.values()) {
+                List<GpuSample> samples = hour.getOrDefault(entry.getKey(), List.of());
+                for (int i = firstFrom(samples, instantMs + 1);
+                        i < samples.size() && missing != 0;
+                        i++) {
+                    missing &= ~mask(samples.get(i));
+                }
+            }
+            if (missing != 0) {
+                return true;
+            }
+        }
+        return false;
+    }
+
+    private Map<Integer, List<GpuSample>> unpack(HostState host, long hour) throws Exception {
+        String key = cacheKey(host, hour);
+        Map<Integer, List<GpuSample>> cached = unpacked.get(key);
+        if (cached != null) {
+            return cached;
+        }
+        SampleHour block = hours.get(hour);
+        Map<Integer, List<GpuSample>> bySeries = new TreeMap<>();
+        Map<Integer, SeriesState> known = new HashMap<>();
+        for (int i = 0; i < block.length; i += WIDTH) {
+            long[] d = block.data;
+            int id = (int) d[i + 2];
+            SeriesState state = known.get(id);
+            if (state == null) {
+                state = series.get(id);
+                known.put(id, state);
+            }
+            bySeries.computeIfAbsent(id, s -> new ArrayList<>())
+                    .add(
+                            new GpuSample(
+                                    d[i],
+                                    d[i + 1],
+                                    state.cardName((int) d[i + 3]),
+                                    d[i + 4],
+                                    d[i + 5],
+                                    d[i + 6],
+                                    d[i + 7],
+                                    d[i + 8],
+                                    d[i + 9],
+                                    d[i + 10]));
+        }
+        bySeries.replaceAll((id, samples) -> SlotReadings.merged(samples));
+        unpacked.put(key, bySeries);
+        return bySeries;
+    }
+
+    private static String cacheKey(HostState host, long hour) {
+        return host.cluster + "/" + host.host + "@" + hour;
+    }
+
+    /** Evidence of slots, and what their cards are called. */
+    Map<Integer, HostFacts.Sampled> sampled(HostTimeline timeline) throws Exception {
+        Map<Integer, HostFacts.Sampled> bySlot = new HashMap<>();
+        for (SeriesState known : series.values()) {
+            for (int c = 0; c < known.cards.length; c++) {
+                long first = known.cardFirstMs[c];
+                int slot = timeline.slotOf(known.cardName(c), known.gpuIndex, first);
+                SortedMap<Long, HostFacts.CardName> names = new TreeMap<>();
+                names.put(first, new HostFacts.CardName(known.cardName(c), known.models[c]));
+                bySlot.merge(
+                        slot,
+                        new HostFacts.Sampled(first, known.cardLastMs[c], names),
+                        HostFacts.Sampled::and);
+            }
+        }
+        return bySlot;
+    }
+
+    /** Forgets hours that no window which may still change depends on. */
+    void dropBefore(HostState host, long instantMs) throws Exception {
+        long[] kept = host.sampleHours;
+        for (long hour : host.sampleHours) {
+            if (hour + HOUR_MS + ENERGY_GAP_MS <= instantMs) {
+                hours.remove(hour);
+                unpacked.remove(cacheKey(host, hour));
+                kept = Arrays.stream(kept).filter(h -> h != hour).toArray();
+            }
+        }
+        host.sampleHours = kept;
+    }
+
+    void clear() {
+        series.clear();
+        hours.clear();
+    }
+}

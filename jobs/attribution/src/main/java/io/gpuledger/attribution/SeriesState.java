@@ -1,0 +1,66 @@
+package io.gpuledger.attribution;
+
+import java.util.Arrays;
+
+/** One GPU of a host, or one MIG instance of it, as telemetry knows it. Flat: it is state. */
+public final class SeriesState {
+    public int gpuIndex;
+    public int instance = -1;
+
+    /** Compute slices of the instance and of its card; 1 of 1 for a whole card. */
+    public int slices = 1;
+
+    public int slicesPerGpu = 1;
+
+    /** UUIDs seen at this position, with their models and times. */
+    public String[] cards = new String[0];
+
+    public String[] models = new String[0];
+    public long[] cardFirstMs = new long[0];
+    public long[] cardLastMs = new long[0];
+
+    /** Time of the first and last value of each field, {@link Samples#FIELDS} of them. */
+    public long[] fieldFirstMs = filled(Long.MAX_VALUE);
+
+    public long[] fieldLastMs = filled(Long.MIN_VALUE);
+
+    private static long[] filled(long value) {
+        long[] values = new long[Samples.FIELDS];
+        Arrays.fill(values, value);
+        return values;
+    }
+
+    /** Number of the card, a new one when it was not seen before. */
+    int card(String uuid, String model, long atMs) {
+        for (int i = 0; i < cards.length; i++) {
+            if (cards[i].equals(uuid)) {
+                cardFirstMs[i] = Math.min(cardFirstMs[i], atMs);
+                cardLastMs[i] = Math.max(cardLastMs[i], atMs);
+                // Of two models for one UUID the greater name wins, whatever came first.
+                models[i] = models[i].compareTo(model) >= 0 ? models[i] : model;
+                return i;
+            }
+        }
+        int added = cards.length;
+        cards = Arrays.copyOf(cards, added + 1);
+        models = Arrays.copyOf(models, added + 1);
+        cardFirstMs = Arrays.copyOf(cardFirstMs, added + 1);
+        cardLastMs = Arrays.copyOf(cardLastMs, added + 1);
+        cards[added] = uuid;
+        models[added] = model;
+        cardFirstMs[added] = atMs;
+        cardLastMs[added] = atMs;
+        return added;
+    }
+
+    /**
+     * The name of a card; an exporter without the UUID label means the one card that another one
+     * names.
+     */
+    String cardName(int card) {
+        if (!cards[card].isEmpty() || cards.length != 2) {
+            return cards[card];
+        }
+        return cards[1 - card];
+    }
+}
