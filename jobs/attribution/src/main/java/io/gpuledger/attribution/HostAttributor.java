@@ -153,7 +153,7 @@ public final class HostAttributor
         }
         boolean live = context.currentWatermark() != Long.MIN_VALUE;
         switch (input.kind) {
-            case HostInput.SAMPLES -> samples(host, input, context);
+            case HostInput.SAMPLES -> samples(host, input, live, context);
             case HostInput.INVENTORY -> {
                 HostFacts before = live ? factsOf(host, context) : null;
                 inventory(host, input, context);
@@ -173,11 +173,11 @@ public final class HostAttributor
         hostState.update(host);
     }
 
-    private void samples(HostState host, HostInput input, ReadOnlyContext context)
+    private void samples(HostState host, HostInput input, boolean live, ReadOnlyContext context)
             throws Exception {
         boolean fresh = false;
         for (int i = 0; i < input.gpuIndex.length; i++) {
-            Span affected = samples.add(host, input, i);
+            Span affected = samples.add(host, input, i, live);
             if (affected == null) {
                 continue;
             }

@@ -14,9 +14,6 @@ public final class HostState {
     /** Hours that have samples, sorted. */
     public long[] sampleHours = new long[0];
 
-    /** The latest sample of all. */
-    public long lastSampleMs = Long.MIN_VALUE;
-
     /** What exporters said of jobs: label, GPU, first and last time. */
     public String[] hintJob = new String[0];
 

@@ -7,6 +7,7 @@ import io.gpuledger.core.usage.HostTimeline;
 import io.gpuledger.core.usage.SlotReadings;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.Collections;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -67,20 +68,23 @@ final class Samples {
     /**
      * Keeps element {@code i} of a scrape.
      *
+     * @param live windows may have been written already: say which ones change
      * @return from the first to the last instant whose usage it may change; null when this very
      *     sample is known already
      */
-    @Nullable Span add(HostState host, HostInput input, int i) throws Exception {
+    @Nullable Span add(HostState host, HostInput input, int i, boolean live) throws Exception {
         int id = seriesId(input, i);
         SeriesState known = series.get(id);
         long at = input.observedAtMs;
-        GpuSample sample = sample(input, i, at);
-        boolean inOrder = at > host.lastSampleMs;
-        if (!inOrder && isKnown(host, id, sample)) {
-            return null;
+        Span affected = new Span(at, at);
+        if (live) {
+            GpuSample sample = sample(input, i, at);
+            boolean inOrder = at > Arrays.stream(known.fieldLastMs).max().orElse(Long.MIN_VALUE);
+            if (!inOrder && isKnown(host, id, sample)) {
+                return null;
+            }
+            affected = inOrder ? since(known, sample) : around(host, id, known, sample);
         }
-        Span affected = inOrder ? since(known, sample) : around(host, id, known, sample);
-
         int card = known.card(input.uuids[i], input.models[i], at);
         if (input.slices[i] > 0) {
             known.slices = input.slices[i];
@@ -144,7 +148,6 @@ final class Samples {
         System.arraycopy(input.values, i * FIELDS, block.data, at + 4, FIELDS);
         hours.put(hour, block);
         unpacked.remove(cacheKey(host, hour));
-        host.lastSampleMs = Math.max(host.lastSampleMs, input.observedAtMs);
     }
 
     private static long[] with(long[] sorted, long value) {
@@ -159,7 +162,7 @@ final class Samples {
         if (!hours.contains(hour)) {
             return false;
         }
-        List<GpuSample> there = unpack(host, hour).getOrDefault(id, List.of());
+        List<GpuSample> there = samplesOf(host, hour, id);
         int at = firstFrom(there, sample.atMs());
         return at < there.size()
                 && there.get(at).atMs() == sample.atMs()
@@ -191,7 +194,7 @@ final class Samples {
     private Span around(HostState host, int id, SeriesState known, GpuSample sample)
             throws Exception {
         long at = sample.atMs();
-        List<GpuSample> near = load(host, at, at).getOrDefault(id, List.of());
+        List<GpuSample> near = near(host, id, known, at, at + 1);
         long from = since(withLastBefore(known, near, at), sample).startMs();
         long to = at;
         for (GpuSample other : near) {
@@ -240,11 +243,11 @@ final class Samples {
     Map<Integer, SlotReadings> readings(HostState host, HostTimeline timeline, Span window)
             throws Exception {
         Map<Integer, Map<Integer, SlotReadings.Series>> bySlot = new HashMap<>();
-        for (Map.Entry<Integer, List<GpuSample>> entry :
-                load(host, window.startMs(), window.endMs()).entrySet()) {
-            SeriesState known = series.get(entry.getKey());
+        for (Map.Entry<Integer, SeriesState> entry : series.entries()) {
+            SeriesState known = entry.getValue();
             Map<Integer, List<GpuSample>> parts = new TreeMap<>();
-            for (GpuSample sample : trimmed(entry.getValue(), window)) {
+            for (GpuSample sample :
+                    near(host, entry.getKey(), known, window.startMs(), window.endMs())) {
                 int slot = timeline.slotOf(sample.card(), known.gpuIndex, sample.atMs());
                 parts.computeIfAbsent(slot, s -> new ArrayList<>()).add(sample);
             }
@@ -268,21 +271,45 @@ final class Samples {
         return new SlotReadings.Series(a.slices(), a.slicesPerGpu(), SlotReadings.merged(all));
     }
 
-    /** From the last value of every field before the window to the first of every field after. */
-    private static List<GpuSample> trimmed(List<GpuSample> samples, Span window) {
-        int from = firstFrom(samples, window.startMs());
-        int missing = (1 << FIELDS) - 1;
-        while (from > 0 && missing != 0) {
-            from--;
-            missing &= ~mask(samples.get(from));
+    /**
+     * The samples of one series in a span, from the last value of every field before it to the
+     * first one after it.
+     */
+    private List<GpuSample> near(HostState host, int id, SeriesState known, long fromMs, long toMs)
+            throws Exception {
+        List<GpuSample> found = new ArrayList<>();
+        int missing = 0;
+        for (int f = 0; f < FIELDS; f++) {
+            missing |= known.fieldFirstMs[f] < fromMs ? 1 << f : 0;
         }
-        int to = firstFrom(samples, window.endMs());
-        missing = (1 << FIELDS) - 1;
-        while (to < samples.size() && missing != 0) {
-            missing &= ~mask(samples.get(to));
-            to++;
+        int hour = firstHour(host.sampleHours, fromMs);
+        for (int h = Math.min(hour, host.sampleHours.length - 1); h >= 0 && missing != 0; h--) {
+            List<GpuSample> samples = samplesOf(host, host.sampleHours[h], id);
+            for (int i = firstFrom(samples, fromMs) - 1; i >= 0 && missing != 0; i--) {
+                found.add(samples.get(i));
+                missing &= ~mask(samples.get(i));
+            }
         }
-        return samples.subList(from, to);
+        Collections.reverse(found);
+        missing = 0;
+        for (int f = 0; f < FIELDS; f++) {
+            missing |= known.fieldLastMs[f] >= toMs ? 1 << f : 0;
+        }
+        for (int h = hour; h < host.sampleHours.length; h++) {
+            if (host.sampleHours[h] >= toMs && missing == 0) {
+                break;
+            }
+            List<GpuSample> samples = samplesOf(host, host.sampleHours[h], id);
+            for (int i = firstFrom(samples, fromMs); i < samples.size(); i++) {
+                GpuSample sample = samples.get(i);
+                if (sample.atMs() >= toMs && missing == 0) {
+                    break;
+                }
+                found.add(sample);
+                missing &= sample.atMs() >= toMs ? ~mask(sample) : -1;
+            }
+        }
+        return found;
     }
 
     private static int mask(GpuSample sample) {
@@ -307,92 +334,14 @@ final class Samples {
         return lo;
     }
 
-    /** Samples by series in the hours of the span, and in as many around as the fields reach. */
-    private Map<Integer, List<GpuSample>> load(HostState host, long fromMs, long toMs)
-            throws Exception {
-        SortedMap<Long, Map<Integer, List<GpuSample>>> loaded = new TreeMap<>();
-        long[] present = host.sampleHours;
-        int first = firstHour(present, fromMs);
-        int last = first;
-        while (last < present.length && present[last] <= toMs) {
-            loaded.put(present[last], unpack(host, present[last]));
-            last++;
-        }
-        Map<Integer, SeriesState> known = new HashMap<>();
-        for (Map.Entry<Integer, SeriesState> entry : series.entries()) {
-            known.put(entry.getKey(), entry.getValue());
-        }
-        for (int h = first - 1; h >= 0 && lacksBefore(known, loaded, fromMs); h--) {
-            loaded.put(present[h], unpack(host, present[h]));
-        }
-        for (int h = last; h < present.length && lacksAfter(known, loaded, toMs); h++) {
-            loaded.put(present[h], unpack(host, present[h]));
-        }
-        Map<Integer, List<GpuSample>> all = new TreeMap<>();
-        for (Map<Integer, List<GpuSample>> hour : loaded.values()) {
-            hour.forEach(
-                    (id, samples) ->
-                            all.merge(
-                                    id,
-                                    samples,
-                                    (a, b) -> {
-                                        List<GpuSample> joined = new ArrayList<>(a);
-                                        joined.addAll(b);
-                                        return joined;
-                                    }));
-        }
-        return all;
-    }
-
+    /** Position of the hour of an instant among those that have samples, or of the next one. */
     private static int firstHour(long[] hours, long instantMs) {
         int at = Arrays.binarySearch(hours, Math.floorDiv(instantMs, HOUR_MS) * HOUR_MS);
         return at < 0 ? -at - 1 : at;
     }
 
-    private static boolean lacksBefore(
-            Map<Integer, SeriesState> series,
-            SortedMap<Long, Map<Integer, List<GpuSample>>> loaded,
-            long instantMs) {
-        for (Map.Entry<Integer, SeriesState> entry : series.entrySet()) {
-            int missing = 0;
-            for (int f = 0; f < FIELDS; f++) {
-                missing |= entry.getValue().fieldFirstMs[f] < instantMs ? 1 << f : 0;
-            }
-            for (Map<Integer, List<GpuSample>> hour : loaded.values()) {
-                List<GpuSample> samples = hour.getOrDefault(entry.getKey(), List.of());
-                for (int i = firstFrom(samples, instantMs) - 1; i >= 0 && missing != 0; i--) {
-                    missing &= ~mask(samples.get(i));
-                }
-            }
-            if (missing != 0) {
-                return true;
-            }
-        }
-        return false;
-    }
-
-    private static boolean lacksAfter(
-            Map<Integer, SeriesState> series,
-            SortedMap<Long, Map<Integer, List<GpuSample>>> loaded,
-            long instantMs) {
-        for (Map.Entry<Integer, SeriesState> entry : series.entrySet()) {
-            int missing = 0;
-            for (int f = 0; f < FIELDS; f++) {
-                missing |= entry.getValue().fieldLastMs[f] > instantMs ? 1 << f : 0;
-            }
-            for (Map<Integer, List<GpuSample>> hour : loaded.values()) {
-                List<GpuSample> samples = hour.getOrDefault(entry.getKey(), List.of());
-                for (int i = firstFrom(samples, instantMs + 1);
-                        i < samples.size() && missing != 0;
-                        i++) {
-                    missing &= ~mask(samples.get(i));
-                }
-            }
-            if (missing != 0) {
-                return true;
-            }
-        }
-        return false;
+    private List<GpuSample> samplesOf(HostState host, long hour, int id) throws Exception {
+        return unpack(host, hour).getOrDefault(id, List.of());
     }
 
     private Map<Integer, List<GpuSample>> unpack(HostState host, long hour) throws Exception {

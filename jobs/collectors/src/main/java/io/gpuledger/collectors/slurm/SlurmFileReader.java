@@ -417,6 +417,7 @@ public final class SlurmFileReader {
             h.setOrigin(file.path() + ":" + position);
             h.setPresent(true);
             h.setGpus(new ArrayList<>());
+            h.setInstances(new ArrayList<>());
             return h;
         }
 
