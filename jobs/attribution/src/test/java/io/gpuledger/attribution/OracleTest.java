@@ -1,0 +1,230 @@
+package io.gpuledger.attribution;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.gpuledger.core.usage.UsageRow;
+import io.gpuledger.flink.SinkRow;
+import io.gpuledger.flink.SinkTable;
+import io.gpuledger.testkit.ExpectedRow;
+import io.gpuledger.testkit.Generator;
+import io.gpuledger.testkit.Inputs;
+import io.gpuledger.testkit.Kind;
+import io.gpuledger.testkit.Oracle;
+import io.gpuledger.testkit.Scenario;
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.EnumSet;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.TreeMap;
+import org.junit.jupiter.api.Test;
+
+/**
+ * The ledger's rows against those of the brute-force oracle. More seeds: {@code
+ * -Dgpuledger.seeds=1000}; one: {@code -Dgpuledger.seed=17 -Dgpuledger.kind=RESIZED}.
+ */
+class OracleTest {
+    private static final int SHOWN = 12;
+
+    /** The kinds that the engine does. */
+    private enum Enabled {
+        PLAIN;
+
+        static Set<Kind> kinds() {
+            Set<Kind> kinds = EnumSet.noneOf(Kind.class);
+            Arrays.stream(values()).map(e -> Kind.valueOf(e.name())).forEach(kinds::add);
+            return kinds;
+        }
+    }
+
+    /** Whatever makes rows of records. */
+    private interface Engine {
+        List<UsageRow> rows(Inputs inputs) throws Exception;
+    }
+
+    @Test
+    void the_graph_gives_the_rows_of_the_oracle_in_any_order_and_with_duplicates()
+            throws Exception {
+        int seeds = Integer.getInteger("gpuledger.seeds", 1_000) / 50;
+        List<Scenario> scenarios = scenarios(Math.max(1, seeds));
+        for (long order = 1; order <= 2; order++) {
+            int parallelism = (int) order;
+            long by = order;
+            check(scenarios, inputs -> graph(inputs.duplicated(by).shuffled(by), parallelism));
+        }
+    }
+
+    private static List<Scenario> scenarios(int seeds) {
+        Long one = Long.getLong("gpuledger.seed");
+        String kind = System.getProperty("gpuledger.kind");
+        Set<Kind> kinds = kind == null ? Enabled.kinds() : EnumSet.of(Kind.valueOf(kind));
+        long first = one == null ? 1 : one;
+        long last = one == null ? seeds : one;
+        List<Scenario> scenarios = new ArrayList<>();
+        for (long seed = first; seed <= last; seed++) {
+            for (Kind k : kinds) {
+                scenarios.add(Generator.of(seed, k));
+            }
+            if (kind == null) {
+                scenarios.add(Generator.mixed(seed, kinds));
+            }
+        }
+        return scenarios;
+    }
+
+    private static List<UsageRow> graph(Inputs inputs, int parallelism) throws Exception {
+        List<byte[]> scheduler = new ArrayList<>();
+        List<byte[]> telemetry = new ArrayList<>();
+        for (Encoded encoded : List.of(encode(inputs))) {
+            scheduler.addAll(encoded.scheduler());
+            telemetry.addAll(encoded.telemetry());
+        }
+        List<SinkRow> rows = GraphRun.of(scheduler, telemetry, parallelism);
+        assertThat(rows.stream().filter(r -> r.table.equals("DEAD_LETTERS"))).isEmpty();
+        return GraphRun.current(rows, SinkTable.USAGE_MINUTE).values().stream()
+                .map(UsageReader.Stored::row)
+                .toList();
+    }
+
+    private record Encoded(List<byte[]> scheduler, List<byte[]> telemetry) {}
+
+    private static Encoded encode(Inputs inputs) throws IOException {
+        List<byte[]> scheduler = new ArrayList<>();
+        for (var record : inputs.jobs()) {
+            scheduler.add(bytes(record.toByteBuffer()));
+        }
+        for (var record : inputs.hosts()) {
+            scheduler.add(bytes(record.toByteBuffer()));
+        }
+        for (var record : inputs.heartbeats()) {
+            scheduler.add(bytes(record.toByteBuffer()));
+        }
+        List<byte[]> telemetry = new ArrayList<>();
+        for (var record : inputs.scrapes()) {
+            telemetry.add(bytes(record.toByteBuffer()));
+        }
+        return new Encoded(scheduler, telemetry);
+    }
+
+    private static byte[] bytes(ByteBuffer buffer) {
+        byte[] bytes = new byte[buffer.remaining()];
+        buffer.get(bytes);
+        return bytes;
+    }
+
+    /** Runs all scenarios at once, each its own cluster, and compares row by row. */
+    private static void check(List<Scenario> scenarios, Engine engine) throws Exception {
+        Inputs all = new Inputs(List.of(), List.of(), List.of(), List.of());
+        for (Scenario scenario : scenarios) {
+            all = all.and(Inputs.of(scenario));
+        }
+        Map<String, Map<String, UsageRow>> actual = new HashMap<>();
+        for (UsageRow row : engine.rows(all)) {
+            actual.computeIfAbsent(row.cluster(), c -> new TreeMap<>()).put(key(row), row);
+        }
+        List<String> differences = new ArrayList<>();
+        Map<Set<Kind>, Integer> failed = new HashMap<>();
+        for (Scenario scenario : scenarios) {
+            List<String> found =
+                    compare(
+                            Oracle.rows(scenario),
+                            actual.getOrDefault(scenario.cluster(), Map.of()));
+            if (!found.isEmpty()) {
+                failed.merge(scenario.kinds(), 1, Integer::sum);
+                differences.add(
+                        "seed %d of %s: %d rows differ"
+                                .formatted(scenario.seed(), scenario.kinds(), found.size()));
+                differences.addAll(found.subList(0, Math.min(3, found.size())));
+            }
+        }
+        assertThat(differences.subList(0, Math.min(SHOWN * 4, differences.size())))
+                .as("failed of %d scenarios, by kind: %s", scenarios.size(), failed)
+                .isEmpty();
+    }
+
+    private static List<String> compare(List<ExpectedRow> expected, Map<String, UsageRow> actual) {
+        List<String> differences = new ArrayList<>();
+        Map<String, UsageRow> left = new TreeMap<>(actual);
+        for (ExpectedRow row : expected) {
+            String key = key(row);
+            UsageRow got = left.remove(key);
+            Map<String, String> want = content(row);
+            Map<String, String> have = got == null ? Map.of() : content(got, row.activityTold());
+            if (!want.equals(have)) {
+                differences.add(
+                        "  %s%n    expected %s%n    actual   %s".formatted(key, want, have));
+            }
+        }
+        left.forEach(
+                (key, row) -> {
+                    Map<String, String> have = content(row, true);
+                    if (row.existsMs() != 0 || have.size() > 1) {
+                        differences.add(
+                                "  %s%n    expected nothing%n    actual   %s".formatted(key, have));
+                    }
+                });
+        return differences;
+    }
+
+    private static String key(UsageRow row) {
+        return "%s %s/%d %s"
+                .formatted(row.windowStartMs(), row.host(), row.gpuIndex(), row.unplacedRun());
+    }
+
+    private static String key(ExpectedRow row) {
+        return "%s %s/%d %s"
+                .formatted(row.windowStartMs(), row.host(), row.gpuIndex(), row.unplacedRun());
+    }
+
+    private static Map<String, String> content(ExpectedRow row) {
+        Map<String, String> content = new TreeMap<>();
+        content.put("exists", Long.toString(row.existsMs()));
+        for (ExpectedRow.Holder h : row.holders()) {
+            put(
+                    content,
+                    "%s %s %d".formatted(h.bucket(), h.runId(), h.instance()),
+                    h.gpuMs(),
+                    h.coveredMs(),
+                    row.activityTold() ? h.activeGpuUs() : 0,
+                    h.energyMj(),
+                    row.activityTold() ? h.heldIdleMs() : 0);
+        }
+        return content;
+    }
+
+    private static Map<String, String> content(UsageRow row, boolean activityTold) {
+        Map<String, String> content = new TreeMap<>();
+        content.put("exists", Long.toString(row.existsMs()));
+        for (UsageRow.Holder h : row.holders()) {
+            put(
+                    content,
+                    "%s %s %d".formatted(h.bucket(), h.runId(), h.instance()),
+                    h.gpuMs(),
+                    h.coveredMs(),
+                    activityTold ? h.activeGpuUs() : 0,
+                    h.energyMj(),
+                    activityTold ? h.heldIdleMs() : 0);
+        }
+        return content;
+    }
+
+    private static void put(
+            Map<String, String> content,
+            String holder,
+            long gpuMs,
+            long coveredMs,
+            long activeUs,
+            long energyMj,
+            long heldIdleMs) {
+        if ((gpuMs | coveredMs | activeUs | energyMj | heldIdleMs) != 0) {
+            content.put(
+                    holder,
+                    "gpu_ms=%d covered=%d active_us=%d energy_mj=%d held_idle=%d"
+                            .formatted(gpuMs, coveredMs, activeUs, energyMj, heldIdleMs));
+        }
+    }
+}
