@@ -19,13 +19,19 @@ public record Inputs(
         return new Sources(scenario).inputs();
     }
 
-    /** Both, the other's records after these. */
-    public Inputs and(Inputs other) {
-        return new Inputs(
-                concat(jobs, other.jobs),
-                concat(hosts, other.hosts),
-                concat(heartbeats, other.heartbeats),
-                concat(scrapes, other.scrapes));
+    /** The records of several scenarios, each its own cluster. */
+    public static Inputs of(List<Scenario> scenarios) {
+        Inputs all =
+                new Inputs(
+                        new ArrayList<>(), new ArrayList<>(), new ArrayList<>(), new ArrayList<>());
+        for (Scenario scenario : scenarios) {
+            Inputs one = of(scenario);
+            all.jobs.addAll(one.jobs);
+            all.hosts.addAll(one.hosts);
+            all.heartbeats.addAll(one.heartbeats);
+            all.scrapes.addAll(one.scrapes);
+        }
+        return all;
     }
 
     /** The same records in another order. */
@@ -46,12 +52,6 @@ public record Inputs(
                 repeat(hosts, dice),
                 repeat(heartbeats, dice),
                 repeat(scrapes, dice));
-    }
-
-    private static <T> List<T> concat(List<T> first, List<T> second) {
-        List<T> all = new ArrayList<>(first);
-        all.addAll(second);
-        return all;
     }
 
     private static <T> List<T> shuffle(List<T> records, Dice dice) {
