@@ -295,13 +295,13 @@ public final class Oracle {
         Map<String, Map<Long, Map<String, Long>>> sums = new TreeMap<>();
         for (Counted c : counted) {
             String key = c.host() + "\n" + (c.host().isEmpty() ? c.run().id(truth.cluster()) : "");
-            for (long ms = c.fromMs(); ms < c.toMs(); ms++) {
-                String bucket = c.run().isSuspendedAt(ms) ? "SUSPENDED" : "ALLOCATED";
-                sums.computeIfAbsent(key, k -> new TreeMap<>())
-                        .computeIfAbsent(SlotTimeline.window(ms), w -> new TreeMap<>())
+            Map<Long, Map<String, Long>> windows = sums.computeIfAbsent(key, k -> new TreeMap<>());
+            for (Stretch stretch : inWindows(c)) {
+                String bucket = c.run().isSuspendedAt(stretch.fromMs()) ? "SUSPENDED" : "ALLOCATED";
+                windows.computeIfAbsent(SlotTimeline.window(stretch.fromMs()), w -> new TreeMap<>())
                         .merge(
                                 bucket + "\n" + c.run().id(truth.cluster()),
-                                (long) c.count(),
+                                c.count() * (stretch.toMs() - stretch.fromMs()),
                                 Long::sum);
             }
         }
@@ -310,6 +310,27 @@ public final class Oracle {
                 (key, windows) ->
                         windows.forEach((w, holders) -> rows.add(unplaced(key, w, holders, idle))));
         return rows;
+    }
+
+    /** The span, cut at every window, suspension and resume. */
+    private static List<Stretch> inWindows(Counted c) {
+        TreeSet<Long> cuts = new TreeSet<>();
+        cuts.add(c.fromMs());
+        cuts.add(c.toMs());
+        for (long w = SlotTimeline.window(c.fromMs()); w < c.toMs(); w += SlotTimeline.WINDOW_MS) {
+            cuts.add(Math.max(w, c.fromMs()));
+        }
+        for (Stretch s : c.run().suspensions()) {
+            cuts.add(Math.max(c.fromMs(), Math.min(s.fromMs(), c.toMs())));
+            cuts.add(Math.max(c.fromMs(), Math.min(s.toMs(), c.toMs())));
+        }
+        List<Stretch> stretches = new ArrayList<>();
+        Long from = cuts.first();
+        for (long to : cuts.tailSet(from, false)) {
+            stretches.add(new Stretch(from, to));
+            from = to;
+        }
+        return stretches;
     }
 
     private ExpectedRow unplaced(

@@ -202,35 +202,55 @@ final class SlotTimeline {
     }
 
     private void active(long start, long at, long ppm) {
-        for (long ms = start; ms < at; ms++) {
-            int i = (int) (ms - fromMs);
+        Accrual accrual = new Accrual(ppm, 1_000);
+        for (int i = index(start); i < index(at); i++) {
             covered[i] = true;
             inactive[i] = ppm <= IDLE_PPM;
-            activeUs[i] = part(ppm, ms - start, 1_000);
+            activeUs[i] = accrual.nextMillisecond();
         }
     }
 
     private void counter(long before, long at, long earlier, long later) {
-        for (long ms = before; ms < at; ms++) {
-            int i = (int) (ms - fromMs);
+        Accrual accrual = new Accrual(Math.max(0, later - earlier), at - before);
+        for (int i = index(before); i < index(at); i++) {
             counterTells[i] = true;
-            energyMj[i] = later > earlier ? part(later - earlier, ms - before, at - before) : 0;
+            energyMj[i] = accrual.nextMillisecond();
         }
     }
 
     private void power(long start, long at, long milliwatt) {
-        for (long ms = start; ms < at; ms++) {
-            int i = (int) (ms - fromMs);
-            if (!counterTells[i]) {
-                energyMj[i] = part(milliwatt, ms - start, 1_000);
-            }
+        Accrual accrual = new Accrual(milliwatt, 1_000);
+        for (int i = index(start); i < index(at); i++) {
+            int drawn = accrual.nextMillisecond();
+            energyMj[i] = counterTells[i] ? energyMj[i] : drawn;
         }
     }
 
-    /** What falls into one millisecond: floor(rate * (ms + 1) / unit) - floor(rate * ms / unit). */
-    private static int part(long rate, long ms, long unit) {
-        return Math.toIntExact(
-                Math.multiplyExact(rate, ms + 1) / unit - Math.multiplyExact(rate, ms) / unit);
+    private int index(long ms) {
+        return Math.toIntExact(ms - fromMs);
+    }
+
+    /**
+     * What falls into each millisecond: floor(rate * (ms + 1) / unit) - floor(rate * ms / unit).
+     */
+    private static final class Accrual {
+        private final long rate;
+        private final long unit;
+        private long product;
+        private long floor;
+
+        Accrual(long rate, long unit) {
+            this.rate = rate;
+            this.unit = unit;
+        }
+
+        int nextMillisecond() {
+            product = Math.addExact(product, rate);
+            long next = product / unit;
+            int part = (int) (next - floor);
+            floor = next;
+            return part;
+        }
     }
 
     /** Sums of one holder in one window. */
@@ -278,9 +298,8 @@ final class SlotTimeline {
                     sums.computeIfAbsent(
                             new HolderId(share.bucket(), share.runId(), share.instance()),
                             id -> new Sum());
-            for (int i = from; i < to; i++) {
-                sum.gpuMs += cut(share, fromMs + i + 1) - cut(share, fromMs + i);
-            }
+            // The milliseconds between telescope: what each gives is what the ends give.
+            sum.gpuMs += cut(share, fromMs + to) - cut(share, fromMs + from);
             sum.coveredMs += cut(share, coveredMs);
             sum.activeUs += cut(share, active);
             sum.energyMj += cut(share, energy);
