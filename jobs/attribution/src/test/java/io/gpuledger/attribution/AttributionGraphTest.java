@@ -2,11 +2,9 @@ package io.gpuledger.attribution;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.gpuledger.flink.RowBinary;
+import io.gpuledger.core.usage.UsageRow;
 import io.gpuledger.flink.SinkRow;
 import io.gpuledger.flink.SinkTable;
-import io.gpuledger.flink.StrictEnvironment;
-import io.gpuledger.flink.WireMessage;
 import io.gpuledger.schemas.ConfiguredGresRecord;
 import io.gpuledger.schemas.GpuSampleRecord;
 import io.gpuledger.schemas.HeartbeatKind;
@@ -18,7 +16,6 @@ import io.gpuledger.schemas.NodeDeviceRecord;
 import io.gpuledger.schemas.SchedulerHeartbeatRecord;
 import java.io.IOException;
 import java.nio.ByteBuffer;
-import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.Collections;
@@ -26,14 +23,6 @@ import java.util.List;
 import java.util.Map;
 import java.util.Random;
 import java.util.TreeMap;
-import java.util.concurrent.ConcurrentHashMap;
-import java.util.concurrent.ConcurrentLinkedQueue;
-import org.apache.flink.api.connector.sink2.Sink;
-import org.apache.flink.api.connector.sink2.SinkWriter;
-import org.apache.flink.api.connector.sink2.WriterInitContext;
-import org.apache.flink.configuration.Configuration;
-import org.apache.flink.streaming.api.datastream.DataStream;
-import org.apache.flink.streaming.api.environment.StreamExecutionEnvironment;
 import org.junit.jupiter.api.Test;
 
 /**
@@ -41,12 +30,10 @@ import org.junit.jupiter.api.Test;
  */
 class AttributionGraphTest {
     private static final long T0 = 1_700_000_000_000L / 3_600_000 * 3_600_000;
-    private static final Map<String, ConcurrentLinkedQueue<SinkRow>> COLLECTED =
-            new ConcurrentHashMap<>();
 
     @Test
     void a_job_and_its_telemetry_become_closed_rows() throws Exception {
-        List<SinkRow> rows = run("closed", scheduler(), telemetry(), 1);
+        List<SinkRow> rows = GraphRun.of(scheduler(), telemetry(), 1);
 
         Map<String, Long> minutes = gpuMsByBucketAndRun(rows, SinkTable.USAGE_MINUTE);
         Map<String, Long> hours = gpuMsByBucketAndRun(rows, SinkTable.USAGE_HOUR);
@@ -59,7 +46,7 @@ class AttributionGraphTest {
 
     @Test
     void order_duplication_and_parallelism_never_change_the_rows() throws Exception {
-        Map<String, String> expected = contentByKey(run("reference", scheduler(), telemetry(), 1));
+        Map<String, UsageRow> expected = contentByKey(GraphRun.of(scheduler(), telemetry(), 1));
         for (int seed = 1; seed <= 4; seed++) {
             Random random = new Random(seed);
             List<byte[]> scheduler = new ArrayList<>(scheduler());
@@ -69,7 +56,7 @@ class AttributionGraphTest {
             Collections.shuffle(scheduler, random);
             Collections.shuffle(telemetry, random);
 
-            assertThat(contentByKey(run("seed" + seed, scheduler, telemetry, 1 + seed % 2)))
+            assertThat(contentByKey(GraphRun.of(scheduler, telemetry, 1 + seed % 2)))
                     .as("seed %d", seed)
                     .isEqualTo(expected);
         }
@@ -81,11 +68,11 @@ class AttributionGraphTest {
         scheduler.add("not avro at all".getBytes(StandardCharsets.UTF_8));
         scheduler.add(new byte[] {1});
 
-        List<SinkRow> rows = run("garbage", scheduler, telemetry(), 1);
+        List<SinkRow> rows = GraphRun.of(scheduler, telemetry(), 1);
 
         assertThat(rows.stream().filter(r -> r.table.equals("DEAD_LETTERS"))).hasSize(2);
         assertThat(contentByKey(rows))
-                .isEqualTo(contentByKey(run("clean", scheduler(), telemetry(), 1)));
+                .isEqualTo(contentByKey(GraphRun.of(scheduler(), telemetry(), 1)));
     }
 
     private static List<byte[]> scheduler() throws IOException {
@@ -197,153 +184,26 @@ class AttributionGraphTest {
         return bytes;
     }
 
-    private static List<SinkRow> run(
-            String name, List<byte[]> scheduler, List<byte[]> telemetry, int parallelism)
-            throws Exception {
-        COLLECTED.put(name, new ConcurrentLinkedQueue<>());
-        StreamExecutionEnvironment env = StrictEnvironment.create(new Configuration());
-        env.setParallelism(parallelism);
-        AttributionGraph.assemble(
-                messages(env, "scheduler", scheduler),
-                messages(env, "telemetry", telemetry),
-                AttributionSettings.backfill(0, 1),
-                new CollectingSink(name));
-        env.execute(name);
-        return List.copyOf(COLLECTED.getOrDefault(name, new ConcurrentLinkedQueue<>()));
-    }
-
-    private static DataStream<WireMessage> messages(
-            StreamExecutionEnvironment env, String name, List<byte[]> records) {
-        List<WireMessage> messages = new ArrayList<>();
-        for (int i = 0; i < records.size(); i++) {
-            messages.add(new WireMessage(records.get(i), name, 0, i));
-        }
-        return env.fromData(messages).uid(name).name(name);
-    }
-
     private static Map<String, Long> gpuMsByBucketAndRun(List<SinkRow> rows, SinkTable table) {
         Map<String, Long> sums = new TreeMap<>();
-        for (SinkRow row : rows) {
-            if (row.table.equals(table.name())) {
-                new UsageReader(row.row).read().forEach((k, v) -> sums.merge(k, v, Long::sum));
+        for (UsageReader.Stored stored : GraphRun.current(rows, table).values()) {
+            for (UsageRow.Holder holder : stored.row().holders()) {
+                sums.merge(
+                        (holder.bucket() + " " + holder.runId()).strip(),
+                        holder.gpuMs(),
+                        Long::sum);
             }
         }
         return sums;
     }
 
-    /** Key to content without revision, of the last row of each key. */
-    private static Map<String, String> contentByKey(List<SinkRow> rows) {
-        Map<String, String> content = new TreeMap<>();
-        for (SinkRow row : rows) {
-            if (row.table.startsWith("USAGE")) {
-                UsageReader reader = new UsageReader(row.row);
-                Map<String, Long> parts = reader.read();
-                content.put(row.table + reader.key, parts + " " + reader.tail);
-            }
+    /** Key to content without revision. */
+    private static Map<String, UsageRow> contentByKey(List<SinkRow> rows) {
+        Map<String, UsageRow> content = new TreeMap<>();
+        for (SinkTable table : List.of(SinkTable.USAGE_MINUTE, SinkTable.USAGE_HOUR)) {
+            GraphRun.current(rows, table)
+                    .forEach((key, stored) -> content.put(table + " " + key, stored.row()));
         }
         return content;
-    }
-
-    /** Reads back what {@link RowBinary} wrote, independently of it. */
-    private static final class UsageReader {
-        private final ByteBuffer in;
-        String key = "";
-        String tail = "";
-
-        UsageReader(byte[] row) {
-            in = ByteBuffer.wrap(row).order(ByteOrder.LITTLE_ENDIAN);
-        }
-
-        Map<String, Long> read() {
-            String cluster = string();
-            String host = string();
-            short gpu = in.getShort();
-            String unplaced = string();
-            long window = Integer.toUnsignedLong(in.getInt());
-            long exists = in.getLong();
-            key = "%s/%s/%d/%s/%d".formatted(cluster, host, gpu, unplaced, window);
-            String uuid = string();
-            string();
-            in.getLong();
-            in.getLong();
-            List<String> buckets = strings();
-            List<String> runs = strings();
-            for (int i = 0; i < 6; i++) {
-                strings();
-            }
-            int n = length();
-            in.position(in.position() + 2 * n);
-            List<Long> gpuMs = longs();
-            StringBuilder rest = new StringBuilder(uuid);
-            for (int i = 0; i < 9; i++) {
-                rest.append(longs());
-            }
-            tail = rest.toString();
-            Map<String, Long> sums = new TreeMap<>();
-            long total = 0;
-            for (int i = 0; i < gpuMs.size(); i++) {
-                sums.merge((buckets.get(i) + " " + runs.get(i)).strip(), gpuMs.get(i), Long::sum);
-                total += gpuMs.get(i);
-            }
-            assertThat(total).isEqualTo(exists);
-            return sums;
-        }
-
-        private int length() {
-            int value = 0;
-            for (int shift = 0; ; shift += 7) {
-                byte b = in.get();
-                value |= (b & 0x7f) << shift;
-                if (b >= 0) {
-                    return value;
-                }
-            }
-        }
-
-        private String string() {
-            byte[] bytes = new byte[length()];
-            in.get(bytes);
-            return new String(bytes, StandardCharsets.UTF_8);
-        }
-
-        private List<String> strings() {
-            List<String> values = new ArrayList<>();
-            int n = length();
-            for (int i = 0; i < n; i++) {
-                values.add(string());
-            }
-            return values;
-        }
-
-        private List<Long> longs() {
-            List<Long> values = new ArrayList<>();
-            int n = length();
-            for (int i = 0; i < n; i++) {
-                values.add(in.getLong());
-            }
-            return values;
-        }
-    }
-
-    private record CollectingSink(String name) implements Sink<SinkRow> {
-        @Override
-        public SinkWriter<SinkRow> createWriter(WriterInitContext context) {
-            String target = name;
-            return new SinkWriter<>() {
-                @Override
-                public void write(SinkRow row, Context ignored) {
-                    SinkRow copy = new SinkRow();
-                    copy.table = row.table;
-                    copy.row = row.row.clone();
-                    COLLECTED.computeIfAbsent(target, n -> new ConcurrentLinkedQueue<>()).add(copy);
-                }
-
-                @Override
-                public void flush(boolean endOfInput) {}
-
-                @Override
-                public void close() {}
-            };
-        }
     }
 }

@@ -1,0 +1,97 @@
+package io.gpuledger.attribution;
+
+import io.gpuledger.core.usage.UsageRow;
+import io.gpuledger.testkit.ExpectedRow;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
+
+/** Rows of the engine beside those of the oracle. */
+final class OracleComparison {
+    private OracleComparison() {}
+
+    /** Expected and actual of every row that is not the same. */
+    static List<String> differences(List<ExpectedRow> expected, List<UsageRow> actual) {
+        List<String> differences = new ArrayList<>();
+        Map<String, UsageRow> left = new TreeMap<>();
+        actual.forEach(row -> left.put(key(row), row));
+        for (ExpectedRow row : expected) {
+            String key = key(row);
+            UsageRow got = left.remove(key);
+            Map<String, String> want = content(row);
+            Map<String, String> have = got == null ? Map.of() : content(got, row.activityTold());
+            if (!want.equals(have)) {
+                differences.add(
+                        "  %s%n    expected %s%n    actual   %s".formatted(key, want, have));
+            }
+        }
+        left.forEach(
+                (key, row) -> {
+                    Map<String, String> have = content(row, true);
+                    if (row.existsMs() != 0 || have.size() > 1) {
+                        differences.add(
+                                "  %s%n    expected nothing%n    actual   %s".formatted(key, have));
+                    }
+                });
+        return differences;
+    }
+
+    private static String key(UsageRow row) {
+        return "%s %s/%d %s"
+                .formatted(row.windowStartMs(), row.host(), row.gpuIndex(), row.unplacedRun());
+    }
+
+    private static String key(ExpectedRow row) {
+        return "%s %s/%d %s"
+                .formatted(row.windowStartMs(), row.host(), row.gpuIndex(), row.unplacedRun());
+    }
+
+    private static Map<String, String> content(ExpectedRow row) {
+        Map<String, String> content = new TreeMap<>();
+        content.put("exists", Long.toString(row.existsMs()));
+        for (ExpectedRow.Holder h : row.holders()) {
+            put(
+                    content,
+                    "%s %s %d".formatted(h.bucket(), h.runId(), h.instance()),
+                    h.gpuMs(),
+                    h.coveredMs(),
+                    row.activityTold() ? h.activeGpuUs() : 0,
+                    h.energyMj(),
+                    row.activityTold() ? h.heldIdleMs() : 0);
+        }
+        return content;
+    }
+
+    private static Map<String, String> content(UsageRow row, boolean activityTold) {
+        Map<String, String> content = new TreeMap<>();
+        content.put("exists", Long.toString(row.existsMs()));
+        for (UsageRow.Holder h : row.holders()) {
+            put(
+                    content,
+                    "%s %s %d".formatted(h.bucket(), h.runId(), h.instance()),
+                    h.gpuMs(),
+                    h.coveredMs(),
+                    activityTold ? h.activeGpuUs() : 0,
+                    h.energyMj(),
+                    activityTold ? h.heldIdleMs() : 0);
+        }
+        return content;
+    }
+
+    private static void put(
+            Map<String, String> content,
+            String holder,
+            long gpuMs,
+            long coveredMs,
+            long activeUs,
+            long energyMj,
+            long heldIdleMs) {
+        if ((gpuMs | coveredMs | activeUs | energyMj | heldIdleMs) != 0) {
+            content.put(
+                    holder,
+                    "gpu_ms=%d covered=%d active_us=%d energy_mj=%d held_idle=%d"
+                            .formatted(gpuMs, coveredMs, activeUs, energyMj, heldIdleMs));
+        }
+    }
+}
