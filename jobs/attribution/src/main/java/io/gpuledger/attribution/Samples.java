@@ -27,10 +27,10 @@ import org.jspecify.annotations.Nullable;
  * the neighbours of its own samples.
  */
 final class Samples {
-    /** Active, sm, tensor, dram, memory, energy, power. */
-    static final int FIELDS = 7;
+    /** Engine, utilisation, sm, tensor, dram, memory, energy, power. */
+    static final int FIELDS = 8;
 
-    static final int ENERGY = 5;
+    static final int ENERGY = 6;
 
     /** At, cover, series, card, then the fields. */
     static final int WIDTH = 4 + FIELDS;
@@ -130,7 +130,8 @@ final class Samples {
                 v[f + 3],
                 v[f + 4],
                 v[f + 5],
-                v[f + 6]);
+                v[f + 6],
+                v[f + 7]);
     }
 
     private void store(HostState host, HostInput input, int i, int id, int card) throws Exception {
@@ -229,11 +230,12 @@ final class Samples {
 
     private static long field(GpuSample sample, int field) {
         return switch (field) {
-            case 0 -> sample.activePpm();
-            case 1 -> sample.smActivePpm();
-            case 2 -> sample.tensorActivePpm();
-            case 3 -> sample.dramActivePpm();
-            case 4 -> sample.memoryUsedMib();
+            case 0 -> sample.enginePpm();
+            case 1 -> sample.utilPpm();
+            case 2 -> sample.smActivePpm();
+            case 3 -> sample.tensorActivePpm();
+            case 4 -> sample.dramActivePpm();
+            case 5 -> sample.memoryUsedMib();
             case ENERGY -> sample.energyMj();
             default -> sample.powerMw();
         };
@@ -373,7 +375,8 @@ final class Samples {
                                     d[i + 7],
                                     d[i + 8],
                                     d[i + 9],
-                                    d[i + 10]));
+                                    d[i + 10],
+                                    d[i + 11]));
         }
         bySeries.replaceAll((id, samples) -> SlotReadings.merged(samples));
         unpacked.put(key, bySeries);

@@ -33,14 +33,8 @@ import org.jspecify.annotations.Nullable;
 
 /** Between the wire schemas and the types of the job and the core. */
 final class WireConversion {
-    private static final int ACTIVE = 1001;
-    private static final int SM_ACTIVE = 1002;
-    private static final int TENSOR_ACTIVE = 1004;
-    private static final int DRAM_ACTIVE = 1005;
-    private static final int GPU_UTIL = 203;
-    private static final int POWER = 155;
-    private static final int ENERGY = 156;
-    private static final int MEMORY_USED = 252;
+    /** DCGM field ids in the order of {@link Samples}. */
+    private static final int[] KEPT_FIELDS = {1001, 203, 1002, 1004, 1005, 252, 156, 155};
 
     /** States in which a free GPU is given to nobody: sinfo(1), node state codes. */
     private static final Set<String> NOT_GIVEN_OUT =
@@ -251,15 +245,10 @@ final class WireConversion {
             input.uuids[i] = gpu.getUuid();
             input.models[i] = gpu.getModel();
             input.jobs[i] = gpu.getHpcJob();
-            long active = value(gpu, columns, ACTIVE);
             int at = i * Samples.FIELDS;
-            input.values[at] = active >= 0 ? active : value(gpu, columns, GPU_UTIL);
-            input.values[at + 1] = value(gpu, columns, SM_ACTIVE);
-            input.values[at + 2] = value(gpu, columns, TENSOR_ACTIVE);
-            input.values[at + 3] = value(gpu, columns, DRAM_ACTIVE);
-            input.values[at + 4] = value(gpu, columns, MEMORY_USED);
-            input.values[at + Samples.ENERGY] = value(gpu, columns, ENERGY);
-            input.values[at + 6] = value(gpu, columns, POWER);
+            for (int f = 0; f < Samples.FIELDS; f++) {
+                input.values[at + f] = value(gpu, columns, KEPT_FIELDS[f]);
+            }
         }
         return input;
     }

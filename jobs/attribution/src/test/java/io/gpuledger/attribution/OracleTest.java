@@ -30,7 +30,44 @@ class OracleTest {
 
     /** The kinds that the engine does. */
     private enum Enabled {
-        PLAIN;
+        PLAIN,
+        MULTI_HOST,
+        EXCLUSIVE,
+        SUSPENDED,
+        SUSPENDED_BETWEEN_POLLS,
+        CANCELLED_WHILE_SUSPENDED,
+        RESIZED,
+        REQUEUED,
+        REQUEUED_AFTER_END,
+        LOST_INCARNATION,
+        LOST_INCARNATION_HOOKS_ONLY,
+        NODE_FAIL,
+        STILL_RUNNING,
+        NEVER_STARTED,
+        ZERO_LENGTH,
+        DOUBLE_HOLD,
+        RUNAWAY,
+        COUNT_ONLY,
+        COUNT_OVER_HOSTS,
+        HOOKS_AND_ACCOUNTING,
+        RARE_POLLS,
+        SHARDS,
+        MIG_MAPPED,
+        MIG_MAPPED_INSTANCE_ROWS,
+        MIG_UNMAPPED,
+        NODE_STATES,
+        INVENTORY_MAPS_UUIDS,
+        NO_TELEMETRY,
+        MISSING_SCRAPES,
+        BLANK_FIELDS,
+        COUNTER_RESET,
+        TWO_EXPORTERS,
+        NO_COUNTER,
+        COUNTER_GAPS_WITH_POWER,
+        NO_PROFILING,
+        NEW_UUID,
+        REPEATED_SCRAPES,
+        REPEATED_WITH_OTHER_FIELDS;
 
         static Set<Kind> kinds() {
             Set<Kind> kinds = EnumSet.noneOf(Kind.class);

@@ -1,16 +1,17 @@
 package io.gpuledger.attribution;
 
-import io.gpuledger.core.run.CompletePolls;
-import io.gpuledger.core.run.Holding;
 import io.gpuledger.core.run.JobSnapshot;
 import io.gpuledger.core.run.Run;
 import io.gpuledger.core.run.RunAssembly;
+import io.gpuledger.core.run.SchedulerView;
 import io.gpuledger.core.time.Span;
 import io.gpuledger.core.usage.Attribution;
-import io.gpuledger.core.usage.CountPlacement;
 import io.gpuledger.core.usage.GpuSample;
 import io.gpuledger.core.usage.HostFacts;
+import io.gpuledger.core.usage.HostInventory;
 import io.gpuledger.core.usage.HostRun;
+import io.gpuledger.core.usage.HostTimeline;
+import io.gpuledger.core.usage.SlotReadings;
 import io.gpuledger.core.usage.UsageRow;
 import io.gpuledger.schemas.HostScrapeRecord;
 import io.gpuledger.schemas.HostSnapshotRecord;
@@ -19,14 +20,12 @@ import io.gpuledger.schemas.SchedulerHeartbeatRecord;
 import io.gpuledger.testkit.Inputs;
 import java.io.IOException;
 import java.util.ArrayList;
-import java.util.Comparator;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
-import java.util.SortedMap;
 import java.util.TreeMap;
 
 /** From wire records to rows through the core alone, without Flink: all inputs known at once. */
@@ -43,33 +42,21 @@ final class PureEngine {
         return new PureEngine().run(inputs);
     }
 
+    private record SeriesId(int gpuIndex, int instance) {}
+
+    private record Shown(String model, int slices, int slicesPerGpu, GpuSample sample) {}
+
     /** What is known of one host. */
     private static final class Node {
         final String cluster;
         final String host;
         final List<HostRun> runs = new ArrayList<>();
-        final Map<Integer, SlotState> slots = new TreeMap<>();
-        long inventoryAtMs = Long.MIN_VALUE;
-        int gpus = -1;
-        int shards;
-        long firstMs = Long.MAX_VALUE;
-        long lastMs = Long.MIN_VALUE;
+        final List<HostInventory> inventories = new ArrayList<>();
+        final Map<SeriesId, List<Shown>> series = new HashMap<>();
 
         Node(String cluster, String host) {
             this.cluster = cluster;
             this.host = host;
-        }
-
-        void evidence(int gpuIndex, long fromMs, long toMs) {
-            SlotState slot = slots.computeIfAbsent(gpuIndex, i -> new SlotState());
-            slot.firstEvidenceMs = Math.min(slot.firstEvidenceMs, fromMs);
-            slot.lastEvidenceMs = Math.max(slot.lastEvidenceMs, toMs);
-            exists(fromMs, toMs);
-        }
-
-        void exists(long fromMs, long toMs) {
-            firstMs = Math.min(firstMs, fromMs);
-            lastMs = Math.max(lastMs, toMs);
         }
     }
 
@@ -80,10 +67,15 @@ final class PureEngine {
     private List<UsageRow> run(Inputs inputs) throws IOException {
         for (SchedulerHeartbeatRecord record : inputs.heartbeats()) {
             times.computeIfAbsent(record.getCluster(), c -> new KnownTimes())
-                    .add(WireConversion.heartbeat(record));
+                    .add(WireConversion.heartbeat(record), SCHEDULER_GAP_MS);
         }
         for (HostSnapshotRecord record : inputs.hosts()) {
-            inventory(WireConversion.inventory(record));
+            HostInput input = WireConversion.inventoryInput(record);
+            InventoryState said = new InventoryState();
+            said.snapshot = input.snapshot;
+            node(input.cluster, input.host)
+                    .inventories
+                    .add(WireConversion.inventory(said, input.observedAtMs, input.contentKey));
         }
         for (HostScrapeRecord record : inputs.scrapes()) {
             samples(WireConversion.samples(record));
@@ -111,87 +103,119 @@ final class PureEngine {
         List<JobSnapshot> snapshots = new ArrayList<>();
         said.forEach(s -> snapshots.add(WireConversion.jobSnapshot(s)));
         KnownTimes known = times.get(cluster);
-        CompletePolls polls = known == null ? CompletePolls.NONE : new CompletePolls(known.polls);
-        for (Run run : RunAssembly.assemble(cluster, said.get(0).rawJobId, snapshots, polls)) {
+        SchedulerView view = known == null ? SchedulerView.NONE : known.until(Long.MAX_VALUE);
+        for (Run run : RunAssembly.assemble(cluster, said.get(0).rawJobId, snapshots, view)) {
             Set<String> hosts = new LinkedHashSet<>();
             run.holdings().forEach(h -> hosts.add(h.host()));
             for (String host : hosts) {
-                Node node = node(cluster, host);
-                HostRun here = HostRunState.of(run, host).toCore(host);
-                node.runs.add(here);
-                for (Holding h : here.holdings()) {
-                    if (h.endMs() > h.startMs()) {
-                        node.exists(h.startMs(), h.endMs() - 1);
-                        if (h.gpuIndex() >= 0) {
-                            node.evidence(h.gpuIndex(), h.startMs(), h.endMs() - 1);
-                        }
-                    }
-                }
+                node(cluster, host).runs.add(HostRunState.of(run, host).toCore(host));
             }
-        }
-    }
-
-    private void inventory(HostInput input) {
-        Node node = node(input.cluster, input.host);
-        if (input.observedAtMs > node.inventoryAtMs) {
-            node.inventoryAtMs = input.observedAtMs;
-            node.gpus = input.inventoryGpus;
-            node.shards = input.inventoryShards;
-        }
-        for (int i = 0; i < input.inventoryGpus; i++) {
-            node.evidence(i, input.observedAtMs, input.observedAtMs);
         }
     }
 
     private void samples(HostInput input) {
         Node node = node(input.cluster, input.host);
         for (int i = 0; i < input.gpuIndex.length; i++) {
-            node.evidence(input.gpuIndex[i], input.observedAtMs, input.observedAtMs);
-            SlotState slot = node.slots.get(input.gpuIndex[i]);
-            if (slot != null) {
-                slot.samples.append(input.samples, i * SampleBlock.WIDTH);
-            }
+            int f = i * Samples.FIELDS;
+            long[] v = input.values;
+            GpuSample sample =
+                    new GpuSample(
+                            input.observedAtMs,
+                            input.coverMs,
+                            input.uuids[i],
+                            v[f],
+                            v[f + 1],
+                            v[f + 2],
+                            v[f + 3],
+                            v[f + 4],
+                            v[f + 5],
+                            v[f + 6],
+                            v[f + 7]);
+            node.series
+                    .computeIfAbsent(
+                            new SeriesId(input.gpuIndex[i], input.instance[i]),
+                            s -> new ArrayList<>())
+                    .add(
+                            new Shown(
+                                    input.models[i],
+                                    input.slices[i],
+                                    input.slicesPerGpu[i],
+                                    sample));
         }
     }
 
     private List<UsageRow> rows(Node node) {
-        SortedMap<Integer, HostFacts.Slot> slots = new TreeMap<>();
-        Map<Integer, List<GpuSample>> samples = new HashMap<>();
-        node.slots.forEach(
-                (index, slot) -> {
-                    Span exists =
-                            new Span(
-                                    window(slot.firstEvidenceMs),
-                                    window(slot.lastEvidenceMs) + WINDOW_MS);
-                    slots.put(index, new HostFacts.Slot(exists, "", ""));
-                    samples.put(index, slot.samples.sorted());
+        HostTimeline timeline = HostTimeline.of(node.inventories, SCHEDULER_GAP_MS);
+        Map<Integer, HostFacts.Sampled> sampled = new HashMap<>();
+        Map<Integer, Map<Integer, List<GpuSample>>> bySlot = new HashMap<>();
+        Map<Integer, Shown> slices = new HashMap<>();
+        node.series.forEach(
+                (id, shown) -> {
+                    for (Shown s : shown) {
+                        GpuSample sample = s.sample();
+                        int slot = timeline.slotOf(sample.card(), id.gpuIndex(), sample.atMs());
+                        bySlot.computeIfAbsent(slot, k -> new TreeMap<>())
+                                .computeIfAbsent(id.instance(), k -> new ArrayList<>())
+                                .add(sample);
+                        slices.put(id.instance(), s);
+                        TreeMap<Long, HostFacts.CardName> name = new TreeMap<>();
+                        name.put(sample.atMs(), new HostFacts.CardName(sample.card(), s.model()));
+                        sampled.merge(
+                                slot,
+                                new HostFacts.Sampled(sample.atMs(), sample.atMs(), name),
+                                HostFacts.Sampled::and);
+                    }
                 });
-        node.runs.sort(Comparator.comparing(HostRun::runId));
+        Map<Integer, SlotReadings> readings = new HashMap<>();
+        bySlot.forEach(
+                (slot, byInstance) -> {
+                    Map<Integer, SlotReadings.Series> series = new TreeMap<>();
+                    byInstance.forEach(
+                            (instance, samples) -> {
+                                Shown any =
+                                        slices.getOrDefault(
+                                                instance, new Shown("", 1, 1, samples.get(0)));
+                                series.put(
+                                        instance,
+                                        new SlotReadings.Series(
+                                                any.slices(),
+                                                any.slicesPerGpu(),
+                                                SlotReadings.merged(samples)));
+                            });
+                    readings.put(slot, SlotReadings.of(series));
+                });
         KnownTimes known = times.get(node.cluster);
-        HostFacts facts = facts(node, slots, node.runs, known, samples);
-        HostFacts placed = facts(node, slots, CountPlacement.place(facts), known, samples);
+        HostFacts facts =
+                HostFacts.of(
+                        node.cluster,
+                        node.host,
+                        timeline,
+                        node.runs,
+                        List.of(),
+                        sampled,
+                        known == null ? List.of() : known.known());
         List<UsageRow> rows = new ArrayList<>();
-        for (long w = window(node.firstMs); w <= node.lastMs; w += WINDOW_MS) {
-            rows.addAll(Attribution.attribute(placed, new Span(w, w + WINDOW_MS)));
+        Span all = everything(facts, node);
+        for (long w = window(all.startMs()); w <= all.endMs(); w += WINDOW_MS) {
+            rows.addAll(Attribution.attribute(facts, readings, new Span(w, w + WINDOW_MS)));
         }
         return rows;
     }
 
-    private static HostFacts facts(
-            Node node,
-            SortedMap<Integer, HostFacts.Slot> slots,
-            List<HostRun> runs,
-            @org.jspecify.annotations.Nullable KnownTimes known,
-            Map<Integer, List<GpuSample>> samples) {
-        return new HostFacts(
-                node.cluster,
-                node.host,
-                slots,
-                node.gpus > 0,
-                node.gpus > 0 ? node.shards / node.gpus : 0,
-                runs,
-                known == null ? List.of() : known.spans(SCHEDULER_GAP_MS),
-                samples);
+    private static Span everything(HostFacts facts, Node node) {
+        long first = Long.MAX_VALUE;
+        long last = 0;
+        for (HostFacts.Slot slot : facts.slots().values()) {
+            for (Span span : slot.exists()) {
+                first = Math.min(first, span.startMs());
+                last = Math.max(last, span.endMs());
+            }
+        }
+        for (HostRun run : node.runs) {
+            first = Math.min(first, run.startMs());
+            last = Math.max(last, run.endMs());
+        }
+        return new Span(Math.min(first, last), last);
     }
 
     private static long window(long ms) {

@@ -65,14 +65,13 @@ public final class Oracle {
                 counted.addAll(counted(run));
             }
         }
-        List<Held> evidence = List.copyOf(held);
         place(counted, held);
         List<ExpectedRow> rows = new ArrayList<>();
         Map<String, Map<Long, Long>> idle = new HashMap<>();
         for (Host host : truth.hosts()) {
             Map<Long, Long> idleOfHost = idle.computeIfAbsent(host.name(), h -> new HashMap<>());
             for (int card = 0; card < host.cards(); card++) {
-                for (ExpectedRow row : slot(host, card, held, evidence)) {
+                for (ExpectedRow row : slot(host, card, held)) {
                     rows.add(row);
                     for (ExpectedRow.Holder holder : row.holders()) {
                         if (holder.bucket().equals("IDLE")) {
@@ -235,7 +234,7 @@ public final class Oracle {
         }
     }
 
-    private List<ExpectedRow> slot(Host host, int card, List<Held> held, List<Held> evidence) {
+    private List<ExpectedRow> slot(Host host, int card, List<Held> held) {
         long first = Long.MAX_VALUE;
         long last = Long.MIN_VALUE;
         for (Look look : host.looks()) {
@@ -248,7 +247,7 @@ public final class Oracle {
                 last = Math.max(last, reading.atMs());
             }
         }
-        for (Held h : evidence) {
+        for (Held h : held) {
             if (h.part().host().equals(host.name()) && h.part().card() == card) {
                 first = Math.min(first, h.part().fromMs());
                 last = Math.max(last, h.part().toMs() - 1);

@@ -7,7 +7,8 @@ package io.gpuledger.core.usage;
  * @param atMs the instant of the scrape
  * @param coverMs how far back a sample may speak at most (1.5 scrape intervals)
  * @param card the GPU's UUID: readings of different cards at one position say nothing of each other
- * @param activePpm DCGM field 1001, else 203
+ * @param enginePpm DCGM field 1001, GR_ENGINE_ACTIVE
+ * @param utilPpm DCGM field 203, GPU_UTIL
  * @param energyMj the counter, field 156
  * @param powerMw field 155, stands in where there is no counter
  */
@@ -15,7 +16,8 @@ public record GpuSample(
         long atMs,
         long coverMs,
         String card,
-        long activePpm,
+        long enginePpm,
+        long utilPpm,
         long smActivePpm,
         long tensorActivePpm,
         long dramActivePpm,
@@ -23,6 +25,11 @@ public record GpuSample(
         long energyMj,
         long powerMw) {
     public static final long ABSENT = -1;
+
+    /** How active it was: the finer field where there is one. */
+    long activePpm() {
+        return enginePpm >= 0 ? enginePpm : utilPpm;
+    }
 
     /** Two readings of one card at one instant: union of the fields, the greater value winning. */
     public GpuSample merge(GpuSample other) {
@@ -33,7 +40,8 @@ public record GpuSample(
                 atMs,
                 Math.max(coverMs, other.coverMs),
                 card,
-                Math.max(activePpm, other.activePpm),
+                Math.max(enginePpm, other.enginePpm),
+                Math.max(utilPpm, other.utilPpm),
                 Math.max(smActivePpm, other.smActivePpm),
                 Math.max(tensorActivePpm, other.tensorActivePpm),
                 Math.max(dramActivePpm, other.dramActivePpm),
@@ -48,7 +56,8 @@ public record GpuSample(
                 atMs,
                 coverMs,
                 card,
-                activePpm,
+                enginePpm,
+                utilPpm,
                 smActivePpm,
                 tensorActivePpm,
                 dramActivePpm,
@@ -60,6 +69,7 @@ public record GpuSample(
     /** Only what an exporter repeats on every instance of a card: its energy and power. */
     GpuSample onlyCardTotals() {
         return new GpuSample(
-                atMs, coverMs, card, ABSENT, ABSENT, ABSENT, ABSENT, ABSENT, energyMj, powerMw);
+                atMs, coverMs, card, ABSENT, ABSENT, ABSENT, ABSENT, ABSENT, ABSENT, energyMj,
+                powerMw);
     }
 }

@@ -55,7 +55,7 @@ public final class HostTimeline {
                 timeline.count(snapshot);
             }
             if (!snapshot.layout().isEmpty()) {
-                timeline.layouts.put(snapshot.atMs(), snapshot.layout());
+                timeline.configure(snapshot.atMs(), snapshot.layout());
             }
             if (!snapshot.cards().isEmpty()) {
                 Map<Integer, Card> byIndex = new HashMap<>();
@@ -69,6 +69,13 @@ public final class HostTimeline {
             }
         }
         return timeline;
+    }
+
+    private void configure(long atMs, MigLayout layout) {
+        Map.Entry<Long, MigLayout> before = layouts.lowerEntry(atMs);
+        if (before == null || !before.getValue().equals(layout)) {
+            layouts.put(atMs, layout);
+        }
     }
 
     /** A repeated inventory costs nothing. */
@@ -110,7 +117,7 @@ public final class HostTimeline {
 
     /** Indices that Slurm gives out at an instant: before the first snapshot those of the first. */
     Set<Integer> ordinals(long atMs) {
-        Gres known = at(gres, atMs, true);
+        Gres known = at(gres, atMs);
         Set<Integer> ordinals = new TreeSet<>();
         for (int i = 0; known != null && i < known.gpus(); i++) {
             ordinals.add(i);
@@ -119,24 +126,24 @@ public final class HostTimeline {
     }
 
     int shardsPerGpu(long atMs) {
-        Gres known = at(gres, atMs, true);
+        Gres known = at(gres, atMs);
         return known == null || known.gpus() == 0 ? 0 : known.shards() / known.gpus();
     }
 
-    /** Layout in force; a configuration says nothing of the time before its date. */
+    /** Layout in force; before the first configuration that one: an index keeps its meaning. */
     MigLayout layout(long atMs) {
-        MigLayout known = at(layouts, atMs, false);
+        MigLayout known = at(layouts, atMs);
         return known == null ? MigLayout.NONE : known;
     }
 
     /** The scheduler's type of a GPU, or the configured model, or empty. */
     String model(int gpuIndex, long atMs) {
-        Map<Integer, Card> named = at(cards, atMs, true);
+        Map<Integer, Card> named = at(cards, atMs);
         Card card = named == null ? null : named.get(gpuIndex);
         if (card != null && !card.model().isEmpty()) {
             return card.model();
         }
-        Gres known = at(gres, atMs, true);
+        Gres known = at(gres, atMs);
         if (known == null || !layout(atMs).isEmpty()) {
             return "";
         }
@@ -152,14 +159,14 @@ public final class HostTimeline {
 
     /** The configured UUID of a GPU, or empty. */
     String uuid(int gpuIndex, long atMs) {
-        Map<Integer, Card> named = at(cards, atMs, true);
+        Map<Integer, Card> named = at(cards, atMs);
         Card card = named == null ? null : named.get(gpuIndex);
         return card == null ? "" : card.uuid();
     }
 
     /** The slot of a card: where the inventory says it is, else its NVML index. */
     public int slotOf(String uuid, int nvmlIndex, long atMs) {
-        Map<Integer, Card> named = uuid.isEmpty() ? null : at(cards, atMs, true);
+        Map<Integer, Card> named = uuid.isEmpty() ? null : at(cards, atMs);
         if (named != null) {
             for (Card card : named.values()) {
                 if (card.uuid().equals(uuid)) {
@@ -252,10 +259,10 @@ public final class HostTimeline {
         return gpuIndex < known.gpus() && !layout.byOrdinal().containsKey(gpuIndex);
     }
 
-    private static <T> @Nullable T at(
-            NavigableMap<Long, T> timeline, long atMs, boolean firstSpeaksForBefore) {
+    /** What holds at an instant; before the first time it was said, what was said first. */
+    private static <T> @Nullable T at(NavigableMap<Long, T> timeline, long atMs) {
         Map.Entry<Long, T> entry = timeline.floorEntry(atMs);
-        if (entry == null && firstSpeaksForBefore) {
+        if (entry == null) {
             entry = timeline.firstEntry();
         }
         return entry == null ? null : entry.getValue();

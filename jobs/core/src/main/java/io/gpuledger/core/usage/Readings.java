@@ -49,8 +49,11 @@ final class Readings {
         }
     }
 
-    /** One value of one field and the span {@code (fromMs, toMs]} it speaks for. */
-    private record Value(long fromMs, long toMs, long value) {}
+    /**
+     * One value of one field and the span {@code (fromMs, toMs]} it speaks for, a part of what it
+     * could speak for since {@code originMs}.
+     */
+    private record Value(long originMs, long fromMs, long toMs, long value) {}
 
     private final List<Value> active;
     private final List<Value> sm;
@@ -83,7 +86,7 @@ final class Readings {
                 counters.add(sample);
             }
         }
-        power = values(samples, s -> counted(s) ? GpuSample.ABSENT : s.powerMw());
+        power = uncounted(samples);
     }
 
     /** A value speaks back to the one before it of the same card; the first speaks for nothing. */
@@ -98,21 +101,42 @@ final class Readings {
             if (before != null && before.card().equals(sample.card())) {
                 long gap = sample.atMs() - before.atMs();
                 long from = sample.atMs() - Math.min(gap, sample.coverMs());
-                values.add(new Value(from, sample.atMs(), value));
+                values.add(new Value(from, from, sample.atMs(), value));
             }
             before = sample;
         }
         return values;
     }
 
-    /** The energy up to this sample is the increase of a counter: power has nothing to add. */
-    private boolean counted(GpuSample sample) {
-        int next = firstFrom(counters, sample.atMs());
-        return next > 0
-                && next < counters.size()
-                && counters.get(next).card().equals(sample.card())
-                && counters.get(next - 1).card().equals(sample.card())
-                && counters.get(next).atMs() - counters.get(next - 1).atMs() <= ENERGY_GAP_MS;
+    /** Power stands in for the counter where no two readings of it enclose the time. */
+    private List<Value> uncounted(List<GpuSample> samples) {
+        List<Value> uncounted = new ArrayList<>();
+        for (Value value : values(samples, GpuSample::powerMw)) {
+            int own = firstFrom(samples, value.toMs());
+            if (samples.get(own).energyMj() >= 0) {
+                continue;
+            }
+            long from = value.fromMs();
+            for (int i = Math.max(1, firstFrom(counters, from)); i < counters.size(); i++) {
+                GpuSample before = counters.get(i - 1);
+                GpuSample after = counters.get(i);
+                if (before.atMs() >= value.toMs()) {
+                    break;
+                }
+                if (!before.card().equals(after.card())
+                        || after.atMs() - before.atMs() > ENERGY_GAP_MS) {
+                    continue;
+                }
+                if (from < before.atMs()) {
+                    uncounted.add(new Value(value.originMs(), from, before.atMs(), value.value()));
+                }
+                from = Math.max(from, Math.min(after.atMs(), value.toMs()));
+            }
+            if (from < value.toMs()) {
+                uncounted.add(new Value(value.originMs(), from, value.toMs(), value.value()));
+            }
+        }
+        return uncounted;
     }
 
     private static int firstFrom(List<GpuSample> samples, long instantMs) {
@@ -158,9 +182,7 @@ final class Readings {
         return sums;
     }
 
-    /**
-     * Value x time over the span, times a fraction; floors are taken from the value's own start.
-     */
+    /** Value x time over the span, times a fraction; floors are taken from the value's origin. */
     private static long integral(
             List<Value> values, long fromMs, long toMs, long numerator, long denominator) {
         long total = 0;
@@ -174,8 +196,8 @@ final class Readings {
             if (lo < hi) {
                 long rate = v.value() * numerator;
                 total +=
-                        scaled(rate, hi - v.fromMs(), denominator)
-                                - scaled(rate, lo - v.fromMs(), denominator);
+                        scaled(rate, hi - v.originMs(), denominator)
+                                - scaled(rate, lo - v.originMs(), denominator);
             }
         }
         return total;

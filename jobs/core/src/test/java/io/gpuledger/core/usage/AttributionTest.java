@@ -193,12 +193,13 @@ class AttributionTest {
     private static List<GpuSample> energies(long first, long second) {
         return List.of(
                 sample(0, 500_000, first),
-                new GpuSample(60_000, 90_000, "GPU-0", 500_000, -1, -1, -1, -1, second, -1));
+                new GpuSample(60_000, 90_000, "GPU-0", 500_000, -1, -1, -1, -1, -1, second, -1));
     }
 
     @Test
     void a_counter_of_another_card_at_the_same_place_is_no_increase() {
-        GpuSample other = new GpuSample(40_000, 45_000, "GPU-1", 0, -1, -1, -1, -1, 900_000, -1);
+        GpuSample other =
+                new GpuSample(40_000, 45_000, "GPU-1", 0, -1, -1, -1, -1, -1, 900_000, -1);
 
         Readings.Sums sums = readings(List.of(sample(10_000, 0, 1_000), other)).card(0, 60_000);
 
@@ -405,6 +406,6 @@ class AttributionTest {
     }
 
     private static GpuSample sample(long at, long activePpm, long energy) {
-        return new GpuSample(at, 45_000, "GPU-0", activePpm, -1, -1, -1, -1, energy, -1);
+        return new GpuSample(at, 45_000, "GPU-0", activePpm, -1, -1, -1, -1, -1, energy, -1);
     }
 }
