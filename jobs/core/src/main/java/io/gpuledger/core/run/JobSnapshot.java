@@ -1,5 +1,6 @@
 package io.gpuledger.core.run;
 
+import java.util.Comparator;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 
@@ -35,6 +36,11 @@ public record JobSnapshot(
         @Nullable Long resizedAtMs,
         boolean timeAmbiguous,
         String contentKey) {
+
+    /** The most recent last; of those seen at one instant the greater content. */
+    static final Comparator<JobSnapshot> RECENCY =
+            Comparator.comparingLong(JobSnapshot::lastObservedMs)
+                    .thenComparing(JobSnapshot::contentKey);
 
     /**
      * The job has its devices at {@link #lastObservedMs}. COMPLETING is the way out, not holding.

@@ -12,8 +12,6 @@ import java.util.NavigableMap;
 import java.util.Objects;
 import java.util.Set;
 import java.util.TreeMap;
-import java.util.TreeSet;
-import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -26,16 +24,6 @@ public final class RunAssembly {
      * Slurm's clock counts whole seconds, a hook comes a moment later: pairing allows this much.
      */
     private static final long HOOK_SLACK_MS = 2_000;
-
-    /** Most trusted, then most recent, then the greater content: one winner whatever the order. */
-    private static final Comparator<JobSnapshot> TRUST =
-            Comparator.comparing(JobSnapshot::source, Comparator.reverseOrder())
-                    .thenComparingLong(JobSnapshot::lastObservedMs)
-                    .thenComparing(JobSnapshot::contentKey);
-
-    private static final Comparator<JobSnapshot> RECENCY =
-            Comparator.comparingLong(JobSnapshot::lastObservedMs)
-                    .thenComparing(JobSnapshot::contentKey);
 
     private RunAssembly() {}
 
@@ -66,7 +54,7 @@ public final class RunAssembly {
         }
         snapshots.stream()
                 .filter(s -> s.source() == JobSource.JOBCOMP)
-                .sorted(RECENCY)
+                .sorted(JobSnapshot.RECENCY)
                 .forEach(s -> addJobcomp(byStart, s));
         joinRevisedStarts(byStart);
         List<JobSnapshot> prologs = new ArrayList<>();
@@ -76,7 +64,7 @@ public final class RunAssembly {
                 prologs.add(snapshot);
             }
         }
-        prologs.sort(RECENCY);
+        prologs.sort(JobSnapshot.RECENCY);
         for (JobSnapshot prolog : prologs) {
             assignProlog(byStart, prolog);
         }
@@ -192,7 +180,7 @@ public final class RunAssembly {
                 flags |= RunFlag.TIME_AMBIGUOUS.bit();
             }
         }
-        Devices devices = Devices.of(startMs, end.atMs(), evidence, rows);
+        HeldDevices devices = HeldDevices.of(startMs, end.atMs(), evidence, rows);
         flags |= devices.flags();
         Suspensions suspensions = Suspensions.of(startMs, end.atMs(), evidence, rows);
         flags |= suspensions.flags();
@@ -226,15 +214,17 @@ public final class RunAssembly {
                 cluster + "/" + rawJobId + "/" + Math.floorDiv(startMs, 1000L),
                 rawJobId,
                 orElse(
-                        best(evidence, s -> s.jobId().isEmpty() ? null : s.jobId()),
+                        Trust.best(evidence, s -> s.jobId().isEmpty() ? null : s.jobId()),
                         Long.toString(rawJobId)),
-                orElse(best(evidence, JobSnapshot::account), ""),
-                orElse(best(evidence, JobSnapshot::user), ""),
-                orElse(best(evidence, JobSnapshot::partition), ""),
-                orElse(best(evidence, JobSnapshot::qos), ""),
-                orElse(best(evidence, JobSnapshot::name), ""),
-                orElse(best(evidence, s -> s.state().isEmpty() ? null : s.state()), ""),
-                rows.isEmpty() ? best(evidence, JobSnapshot::submitMs) : rows.get(0).submitMs(),
+                orElse(Trust.best(evidence, JobSnapshot::account), ""),
+                orElse(Trust.best(evidence, JobSnapshot::user), ""),
+                orElse(Trust.best(evidence, JobSnapshot::partition), ""),
+                orElse(Trust.best(evidence, JobSnapshot::qos), ""),
+                orElse(Trust.best(evidence, JobSnapshot::name), ""),
+                orElse(Trust.best(evidence, s -> s.state().isEmpty() ? null : s.state()), ""),
+                rows.isEmpty()
+                        ? Trust.best(evidence, JobSnapshot::submitMs)
+                        : rows.get(0).submitMs(),
                 startMs,
                 end.atMs(),
                 end.uncertainFromMs(),
@@ -285,7 +275,7 @@ public final class RunAssembly {
             return List.copyOf(bySubmit.values());
         }
         // Without Submit the rows of a resize cannot be told apart: the latest one is all there is.
-        return withoutSubmit.stream().max(RECENCY).map(List::of).orElse(List.of());
+        return withoutSubmit.stream().max(JobSnapshot.RECENCY).map(List::of).orElse(List.of());
     }
 
     private static JobSnapshot moreRecent(JobSnapshot a, JobSnapshot b) {
@@ -371,393 +361,11 @@ public final class RunAssembly {
         return new End(heard, RunFlag.OPEN.bit(), certain);
     }
 
-    private static <T> @Nullable T best(
-            List<JobSnapshot> evidence, Function<JobSnapshot, @Nullable T> field) {
-        JobSnapshot winner = null;
-        for (JobSnapshot snapshot : evidence) {
-            if (field.apply(snapshot) != null
-                    && (winner == null || TRUST.compare(snapshot, winner) > 0)) {
-                winner = snapshot;
-            }
-        }
-        return winner == null ? null : field.apply(winner);
-    }
-
     private static String orElse(@Nullable String value, String otherwise) {
         return value == null ? otherwise : value;
     }
 
     private static long wholeSecond(long ms) {
         return Math.floorDiv(ms, 1000L) * 1000L;
-    }
-
-    /** What is held where, in segments between resizes. */
-    private record Devices(List<Holding> holdings, int gpuCount, int flags) {
-
-        static Devices of(
-                long startMs, long endMs, List<JobSnapshot> evidence, List<JobSnapshot> rows) {
-            List<Holding> holdings = new ArrayList<>();
-            int flags = 0;
-            int maxCount = 0;
-            for (Segment segment : segments(startMs, endMs, evidence, rows)) {
-                if (segment.span().isEmpty()) {
-                    continue;
-                }
-                flags |= place(segment, evidence, holdings);
-                maxCount = Math.max(maxCount, segment.count());
-            }
-            return new Devices(List.copyOf(holdings), maxCount, flags);
-        }
-
-        private record Segment(
-                Span span,
-                List<String> nodes,
-                int count,
-                int shards,
-                List<String> types,
-                List<NodeDevices> devices) {}
-
-        private static List<Segment> segments(
-                long startMs, long endMs, List<JobSnapshot> evidence, List<JobSnapshot> rows) {
-            if (rows.size() > 1) {
-                List<Segment> segments = new ArrayList<>();
-                long from = startMs;
-                for (int i = 0; i < rows.size(); i++) {
-                    JobSnapshot row = rows.get(i);
-                    boolean last = i == rows.size() - 1;
-                    long to = last || row.endMs() == null ? endMs : Math.min(row.endMs(), endMs);
-                    to = Math.max(from, to);
-                    segments.add(segment(new Span(from, to), row, evidence));
-                    from = to;
-                }
-                return segments;
-            }
-            if (!rows.isEmpty()) {
-                return List.of(
-                        segment(
-                                new Span(startMs, Math.max(startMs, endMs)),
-                                rows.get(0),
-                                evidence));
-            }
-            return controllerSegments(startMs, endMs, evidence);
-        }
-
-        /** Without accounting the changes of layout in the polls are the resizes. */
-        private static List<Segment> controllerSegments(
-                long startMs, long endMs, List<JobSnapshot> evidence) {
-            List<JobSnapshot> layouts = new ArrayList<>();
-            for (JobSnapshot s : evidence) {
-                if ((s.source() == JobSource.CONTROLLER || s.source() == JobSource.JOBCOMP)
-                        && s.nodes() != null
-                        && !s.nodes().isEmpty()
-                        && s.gpuCount() != null) {
-                    layouts.add(s);
-                }
-            }
-            layouts.sort(
-                    Comparator.comparingLong(JobSnapshot::firstObservedMs)
-                            .thenComparing(JobSnapshot::contentKey));
-            List<Segment> segments = new ArrayList<>();
-            JobSnapshot current = null;
-            long from = startMs;
-            for (JobSnapshot layout : layouts) {
-                if (current == null) {
-                    current = layout;
-                } else if (layout.source() == JobSource.CONTROLLER
-                        && current.source() == JobSource.CONTROLLER
-                        && !Objects.equals(layout.nodes(), current.nodes())) {
-                    long at =
-                            layout.resizedAtMs() != null && layout.resizedAtMs() > from
-                                    ? layout.resizedAtMs()
-                                    : layout.firstObservedMs();
-                    long to = Math.max(from, Math.min(at, endMs));
-                    segments.add(segment(new Span(from, to), current, evidence));
-                    from = to;
-                    current = layout;
-                }
-            }
-            if (current != null) {
-                segments.add(segment(new Span(from, Math.max(from, endMs)), current, evidence));
-            } else {
-                segments.add(hookSegment(startMs, endMs, evidence));
-            }
-            return segments;
-        }
-
-        /** Only prologs saw this run: their cards are all there is to know. */
-        private static Segment hookSegment(long startMs, long endMs, List<JobSnapshot> evidence) {
-            Set<String> nodes = new TreeSet<>();
-            for (JobSnapshot s : evidence) {
-                if (s.nodes() != null) {
-                    nodes.addAll(s.nodes());
-                }
-            }
-            int count = 0;
-            for (JobSnapshot s : evidence) {
-                if (s.source() == JobSource.PROLOG) {
-                    for (NodeDevices d : s.devices()) {
-                        count += d.indices().size();
-                    }
-                }
-            }
-            return new Segment(
-                    new Span(startMs, Math.max(startMs, endMs)),
-                    List.copyOf(nodes),
-                    count,
-                    0,
-                    List.of(),
-                    List.of());
-        }
-
-        private static Segment segment(Span span, JobSnapshot row, List<JobSnapshot> evidence) {
-            List<String> nodes =
-                    row.nodes() != null && !row.nodes().isEmpty()
-                            ? row.nodes()
-                            : Objects.requireNonNullElse(
-                                    best(
-                                            evidence,
-                                            s ->
-                                                    s.nodes() == null || s.nodes().isEmpty()
-                                                            ? null
-                                                            : s.nodes()),
-                                    List.<String>of());
-            Set<String> wanted = new HashSet<>(nodes);
-            JobSnapshot detailed = null;
-            for (JobSnapshot s : evidence) {
-                if (s.source() == JobSource.CONTROLLER
-                        && !s.devices().isEmpty()
-                        && s.nodes() != null
-                        && wanted.equals(new HashSet<>(s.nodes()))
-                        && (detailed == null || RECENCY.compare(s, detailed) > 0)) {
-                    detailed = s;
-                }
-            }
-            List<NodeDevices> devices = detailed == null ? List.of() : detailed.devices();
-            int stated = devices.stream().filter(Devices::isGpu).mapToInt(NodeDevices::count).sum();
-            Integer best =
-                    row.gpuCount() != null ? row.gpuCount() : best(evidence, JobSnapshot::gpuCount);
-            int count = best == null ? stated : Math.max(best, 0);
-            // Accounting without GPU TRES on a site that does not track it: the controller's detail
-            // counts.
-            if (count == 0 && stated > 0) {
-                count = stated;
-            }
-            Integer shards =
-                    row.shardCount() != null
-                            ? row.shardCount()
-                            : best(evidence, JobSnapshot::shardCount);
-            return new Segment(
-                    span, nodes, count, shards == null ? 0 : shards, row.gpuTypes(), devices);
-        }
-
-        private static boolean isGpu(NodeDevices d) {
-            return d.kind().equals(NodeDevices.GPU);
-        }
-
-        /** Explicit indices first, prologs for hosts the polls missed, the rest by count. */
-        private static int place(
-                Segment segment, List<JobSnapshot> evidence, List<Holding> holdings) {
-            Span span = segment.span();
-            int flags = 0;
-            String type = segment.types().size() == 1 ? segment.types().get(0) : "";
-            int placed = 0;
-            Map<String, Integer> countByHost = new HashMap<>();
-            Set<String> indexed = new HashSet<>();
-            for (NodeDevices d : segment.devices()) {
-                if (isGpu(d)) {
-                    countByHost.merge(d.host(), d.count(), Integer::sum);
-                }
-                for (int i = 0; i < d.indices().size(); i++) {
-                    indexed.add(d.host());
-                    int shards = 0;
-                    if (!isGpu(d)) {
-                        shards =
-                                d.indexCounts().size() == d.indices().size()
-                                        ? d.indexCounts().get(i)
-                                        : spread(d.count(), d.indices().size(), i);
-                    } else {
-                        placed++;
-                    }
-                    holdings.add(
-                            new Holding(
-                                    d.host(),
-                                    d.indices().get(i),
-                                    d.gresType().isEmpty() ? type : d.gresType(),
-                                    shards,
-                                    1,
-                                    span.startMs(),
-                                    span.endMs()));
-                }
-            }
-            Map<String, Integer> placedByProlog = new HashMap<>();
-            for (String node : segment.nodes()) {
-                if (indexed.contains(node)) {
-                    continue;
-                }
-                List<Integer> indices = prologIndices(node, evidence);
-                if (segment.count() > 0) {
-                    int room = segment.count() - placed;
-                    for (int index : indices.subList(0, Math.min(room, indices.size()))) {
-                        holdings.add(
-                                new Holding(node, index, type, 0, 1, span.startMs(), span.endMs()));
-                        placed++;
-                        placedByProlog.merge(node, 1, Integer::sum);
-                    }
-                } else if (segment.shards() > 0 && !indices.isEmpty()) {
-                    for (int i = 0; i < indices.size(); i++) {
-                        holdings.add(
-                                new Holding(
-                                        node,
-                                        indices.get(i),
-                                        type,
-                                        spread(segment.shards(), indices.size(), i),
-                                        1,
-                                        span.startMs(),
-                                        span.endMs()));
-                    }
-                }
-            }
-            int rest = segment.count() - placed;
-            if (rest <= 0) {
-                return flags;
-            }
-            List<String> open = new ArrayList<>();
-            for (String node : segment.nodes()) {
-                if (!indexed.contains(node) && !placedByProlog.containsKey(node)) {
-                    open.add(node);
-                }
-            }
-            if (open.isEmpty()) {
-                open = segment.nodes();
-            }
-            if (open.size() == 1) {
-                holdings.add(
-                        new Holding(open.get(0), -1, type, 0, rest, span.startMs(), span.endMs()));
-            } else if (!open.isEmpty() && rest % open.size() == 0) {
-                for (String node : open) {
-                    holdings.add(
-                            new Holding(
-                                    node,
-                                    -1,
-                                    type,
-                                    0,
-                                    rest / open.size(),
-                                    span.startMs(),
-                                    span.endMs()));
-                }
-                flags |= RunFlag.SPLIT_ASSUMED.bit();
-            } else {
-                holdings.add(new Holding("", -1, type, 0, rest, span.startMs(), span.endMs()));
-            }
-            return flags;
-        }
-
-        private static int spread(int total, int parts, int part) {
-            return total * (part + 1) / parts - total * part / parts;
-        }
-
-        private static List<Integer> prologIndices(String node, List<JobSnapshot> evidence) {
-            JobSnapshot winner = null;
-            for (JobSnapshot s : evidence) {
-                if (s.source() == JobSource.PROLOG
-                        && s.nodes() != null
-                        && s.nodes().contains(node)
-                        && !s.devices().isEmpty()
-                        && (winner == null || RECENCY.compare(s, winner) > 0)) {
-                    winner = s;
-                }
-            }
-            return winner == null ? List.of() : winner.devices().get(0).indices();
-        }
-    }
-
-    /** When the run was suspended: the polls tell the spans, accounting only the sum. */
-    private record Suspensions(List<Span> spans, int flags) {
-
-        static Suspensions of(
-                long startMs, long endMs, List<JobSnapshot> evidence, List<JobSnapshot> rows) {
-            List<Long> resumes = new ArrayList<>();
-            List<Long> suspends = new ArrayList<>();
-            Map<Long, Long> totalAtResume = new TreeMap<>();
-            for (JobSnapshot s : evidence) {
-                if (s.source() != JobSource.CONTROLLER || s.suspendAtMs() == null) {
-                    continue;
-                }
-                long at = s.suspendAtMs();
-                if (s.isSuspended()) {
-                    suspends.add(at);
-                } else if (s.state().equals("RUNNING") && s.runningBeforeSuspendMs() != null) {
-                    resumes.add(at);
-                    totalAtResume.put(at, Math.max(0, at - startMs - s.runningBeforeSuspendMs()));
-                }
-            }
-            Long accounted = null;
-            for (JobSnapshot row : rows) {
-                if (row.suspendedTotalMs() != null) {
-                    accounted =
-                            accounted == null
-                                    ? row.suspendedTotalMs()
-                                    : Math.max(accounted, row.suspendedTotalMs());
-                }
-            }
-            List<Span> spans = new ArrayList<>();
-            for (long at : suspends) {
-                long until = endMs;
-                for (long resume : resumes) {
-                    if (resume > at) {
-                        until = Math.min(until, resume);
-                    }
-                }
-                boolean resumeSeen = until != endMs;
-                if (!resumeSeen && accounted != null && accounted > 0) {
-                    long known = 0;
-                    for (Span span : spans) {
-                        known += span.lengthMs();
-                    }
-                    until = Math.min(endMs, at + Math.max(0, accounted - known));
-                }
-                spans.add(clip(at, until, startMs, endMs));
-            }
-            spans = new ArrayList<>(Span.union(spans));
-            for (Map.Entry<Long, Long> resume : totalAtResume.entrySet()) {
-                long missing =
-                        resume.getValue() - Span.lengthWithin(spans, startMs, resume.getKey());
-                if (missing > 0) {
-                    spans.add(clip(resume.getKey() - missing, resume.getKey(), startMs, endMs));
-                    spans = new ArrayList<>(Span.union(spans));
-                }
-            }
-            int flags = 0;
-            long known = Span.lengthWithin(spans, startMs, endMs);
-            if (accounted != null && accounted > known && endMs > startMs) {
-                spans.addAll(latestFree(spans, startMs, endMs, accounted - known));
-                spans = new ArrayList<>(Span.union(spans));
-                flags = RunFlag.SUSPENSION_ASSUMED.bit();
-            }
-            return new Suspensions(List.copyOf(spans), flags);
-        }
-
-        private static Span clip(long from, long to, long startMs, long endMs) {
-            long lo = Math.min(Math.max(from, startMs), endMs);
-            return new Span(lo, Math.max(lo, Math.min(to, endMs)));
-        }
-
-        /** Where a sum without place goes: the end of the time not yet known to be suspended. */
-        private static List<Span> latestFree(
-                List<Span> taken, long startMs, long endMs, long lengthMs) {
-            List<Span> free = new ArrayList<>();
-            long upper = endMs;
-            long left = lengthMs;
-            for (int i = taken.size() - 1; i >= -1 && left > 0; i--) {
-                long lower = i < 0 ? startMs : taken.get(i).endMs();
-                long use = Math.min(left, Math.max(0, upper - lower));
-                if (use > 0) {
-                    free.add(new Span(upper - use, upper));
-                    left -= use;
-                }
-                upper = i < 0 ? startMs : taken.get(i).startMs();
-            }
-            return free;
-        }
     }
 }

@@ -197,10 +197,14 @@ public final class HostTimeline {
         return unavailable;
     }
 
-    /** Every instant at which the number of GPUs, of shards or the layout may change. */
+    /** Every instant at which an index begins to mean something else. */
     SortedSet<Long> changes() {
-        SortedSet<Long> changes = new TreeSet<>(gres.keySet());
-        changes.addAll(layouts.keySet());
+        SortedSet<Long> changes = new TreeSet<>();
+        for (NavigableMap<Long, ?> said : List.of(gres, layouts)) {
+            if (!said.isEmpty()) {
+                changes.addAll(said.tailMap(said.firstKey(), false).keySet());
+            }
+        }
         return changes;
     }
 

@@ -1,0 +1,289 @@
+package io.gpuledger.core.run;
+
+import io.gpuledger.core.time.Span;
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.HashMap;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Objects;
+import java.util.Set;
+import java.util.TreeSet;
+
+/** What is held where, in segments between resizes. */
+record HeldDevices(List<Holding> holdings, int gpuCount, int flags) {
+
+    static HeldDevices of(
+            long startMs, long endMs, List<JobSnapshot> evidence, List<JobSnapshot> rows) {
+        List<Holding> holdings = new ArrayList<>();
+        int flags = 0;
+        int maxCount = 0;
+        for (Segment segment : segments(startMs, endMs, evidence, rows)) {
+            if (segment.span().isEmpty()) {
+                continue;
+            }
+            flags |= place(segment, evidence, holdings);
+            maxCount = Math.max(maxCount, segment.count());
+        }
+        return new HeldDevices(List.copyOf(holdings), maxCount, flags);
+    }
+
+    private record Segment(
+            Span span,
+            List<String> nodes,
+            int count,
+            int shards,
+            List<String> types,
+            List<NodeDevices> devices) {}
+
+    private static List<Segment> segments(
+            long startMs, long endMs, List<JobSnapshot> evidence, List<JobSnapshot> rows) {
+        if (rows.size() > 1) {
+            List<Segment> segments = new ArrayList<>();
+            long from = startMs;
+            for (int i = 0; i < rows.size(); i++) {
+                JobSnapshot row = rows.get(i);
+                boolean last = i == rows.size() - 1;
+                long to = last || row.endMs() == null ? endMs : Math.min(row.endMs(), endMs);
+                to = Math.max(from, to);
+                segments.add(segment(new Span(from, to), row, evidence));
+                from = to;
+            }
+            return segments;
+        }
+        if (!rows.isEmpty()) {
+            return List.of(
+                    segment(new Span(startMs, Math.max(startMs, endMs)), rows.get(0), evidence));
+        }
+        return controllerSegments(startMs, endMs, evidence);
+    }
+
+    /** Without accounting the changes of layout in the polls are the resizes. */
+    private static List<Segment> controllerSegments(
+            long startMs, long endMs, List<JobSnapshot> evidence) {
+        List<JobSnapshot> layouts = new ArrayList<>();
+        for (JobSnapshot s : evidence) {
+            if ((s.source() == JobSource.CONTROLLER || s.source() == JobSource.JOBCOMP)
+                    && s.nodes() != null
+                    && !s.nodes().isEmpty()
+                    && s.gpuCount() != null) {
+                layouts.add(s);
+            }
+        }
+        layouts.sort(
+                Comparator.comparingLong(JobSnapshot::firstObservedMs)
+                        .thenComparing(JobSnapshot::contentKey));
+        List<Segment> segments = new ArrayList<>();
+        JobSnapshot current = null;
+        long from = startMs;
+        for (JobSnapshot layout : layouts) {
+            if (current == null) {
+                current = layout;
+            } else if (layout.source() == JobSource.CONTROLLER
+                    && current.source() == JobSource.CONTROLLER
+                    && !Objects.equals(layout.nodes(), current.nodes())) {
+                long at =
+                        layout.resizedAtMs() != null && layout.resizedAtMs() > from
+                                ? layout.resizedAtMs()
+                                : layout.firstObservedMs();
+                long to = Math.max(from, Math.min(at, endMs));
+                segments.add(segment(new Span(from, to), current, evidence));
+                from = to;
+                current = layout;
+            }
+        }
+        if (current != null) {
+            segments.add(segment(new Span(from, Math.max(from, endMs)), current, evidence));
+        } else {
+            segments.add(hookSegment(startMs, endMs, evidence));
+        }
+        return segments;
+    }
+
+    /** Only prologs saw this run: their cards are all there is to know. */
+    private static Segment hookSegment(long startMs, long endMs, List<JobSnapshot> evidence) {
+        Set<String> nodes = new TreeSet<>();
+        for (JobSnapshot s : evidence) {
+            if (s.nodes() != null) {
+                nodes.addAll(s.nodes());
+            }
+        }
+        int count = 0;
+        for (JobSnapshot s : evidence) {
+            if (s.source() == JobSource.PROLOG) {
+                for (NodeDevices d : s.devices()) {
+                    count += d.indices().size();
+                }
+            }
+        }
+        return new Segment(
+                new Span(startMs, Math.max(startMs, endMs)),
+                List.copyOf(nodes),
+                count,
+                0,
+                List.of(),
+                List.of());
+    }
+
+    private static Segment segment(Span span, JobSnapshot row, List<JobSnapshot> evidence) {
+        List<String> nodes =
+                row.nodes() != null && !row.nodes().isEmpty()
+                        ? row.nodes()
+                        : Objects.requireNonNullElse(
+                                Trust.best(
+                                        evidence,
+                                        s ->
+                                                s.nodes() == null || s.nodes().isEmpty()
+                                                        ? null
+                                                        : s.nodes()),
+                                List.<String>of());
+        Set<String> wanted = new HashSet<>(nodes);
+        JobSnapshot detailed = null;
+        for (JobSnapshot s : evidence) {
+            if (s.source() == JobSource.CONTROLLER
+                    && !s.devices().isEmpty()
+                    && s.nodes() != null
+                    && wanted.equals(new HashSet<>(s.nodes()))
+                    && (detailed == null || JobSnapshot.RECENCY.compare(s, detailed) > 0)) {
+                detailed = s;
+            }
+        }
+        List<NodeDevices> devices = detailed == null ? List.of() : detailed.devices();
+        int stated = devices.stream().filter(HeldDevices::isGpu).mapToInt(NodeDevices::count).sum();
+        Integer best =
+                row.gpuCount() != null
+                        ? row.gpuCount()
+                        : Trust.best(evidence, JobSnapshot::gpuCount);
+        int count = best == null ? stated : Math.max(best, 0);
+        // Accounting without GPU TRES on a site that does not track it: the controller's detail
+        // counts.
+        if (count == 0 && stated > 0) {
+            count = stated;
+        }
+        Integer shards =
+                row.shardCount() != null
+                        ? row.shardCount()
+                        : Trust.best(evidence, JobSnapshot::shardCount);
+        return new Segment(
+                span, nodes, count, shards == null ? 0 : shards, row.gpuTypes(), devices);
+    }
+
+    private static boolean isGpu(NodeDevices d) {
+        return d.kind().equals(NodeDevices.GPU);
+    }
+
+    /** Explicit indices first, prologs for hosts the polls missed, the rest by count. */
+    private static int place(Segment segment, List<JobSnapshot> evidence, List<Holding> holdings) {
+        Span span = segment.span();
+        int flags = 0;
+        String type = segment.types().size() == 1 ? segment.types().get(0) : "";
+        int placed = 0;
+        Map<String, Integer> countByHost = new HashMap<>();
+        Set<String> indexed = new HashSet<>();
+        for (NodeDevices d : segment.devices()) {
+            if (isGpu(d)) {
+                countByHost.merge(d.host(), d.count(), Integer::sum);
+            }
+            for (int i = 0; i < d.indices().size(); i++) {
+                indexed.add(d.host());
+                int shards = 0;
+                if (!isGpu(d)) {
+                    shards =
+                            d.indexCounts().size() == d.indices().size()
+                                    ? d.indexCounts().get(i)
+                                    : spread(d.count(), d.indices().size(), i);
+                } else {
+                    placed++;
+                }
+                holdings.add(
+                        new Holding(
+                                d.host(),
+                                d.indices().get(i),
+                                d.gresType().isEmpty() ? type : d.gresType(),
+                                shards,
+                                1,
+                                span.startMs(),
+                                span.endMs()));
+            }
+        }
+        Map<String, Integer> placedByProlog = new HashMap<>();
+        for (String node : segment.nodes()) {
+            if (indexed.contains(node)) {
+                continue;
+            }
+            List<Integer> indices = prologIndices(node, evidence);
+            if (segment.count() > 0) {
+                int room = segment.count() - placed;
+                for (int index : indices.subList(0, Math.min(room, indices.size()))) {
+                    holdings.add(
+                            new Holding(node, index, type, 0, 1, span.startMs(), span.endMs()));
+                    placed++;
+                    placedByProlog.merge(node, 1, Integer::sum);
+                }
+            } else if (segment.shards() > 0 && !indices.isEmpty()) {
+                for (int i = 0; i < indices.size(); i++) {
+                    holdings.add(
+                            new Holding(
+                                    node,
+                                    indices.get(i),
+                                    type,
+                                    spread(segment.shards(), indices.size(), i),
+                                    1,
+                                    span.startMs(),
+                                    span.endMs()));
+                }
+            }
+        }
+        int rest = segment.count() - placed;
+        if (rest <= 0) {
+            return flags;
+        }
+        List<String> open = new ArrayList<>();
+        for (String node : segment.nodes()) {
+            if (!indexed.contains(node) && !placedByProlog.containsKey(node)) {
+                open.add(node);
+            }
+        }
+        if (open.isEmpty()) {
+            open = segment.nodes();
+        }
+        if (open.size() == 1) {
+            holdings.add(new Holding(open.get(0), -1, type, 0, rest, span.startMs(), span.endMs()));
+        } else if (!open.isEmpty() && rest % open.size() == 0) {
+            for (String node : open) {
+                holdings.add(
+                        new Holding(
+                                node,
+                                -1,
+                                type,
+                                0,
+                                rest / open.size(),
+                                span.startMs(),
+                                span.endMs()));
+            }
+            flags |= RunFlag.SPLIT_ASSUMED.bit();
+        } else {
+            holdings.add(new Holding("", -1, type, 0, rest, span.startMs(), span.endMs()));
+        }
+        return flags;
+    }
+
+    private static int spread(int total, int parts, int part) {
+        return total * (part + 1) / parts - total * part / parts;
+    }
+
+    private static List<Integer> prologIndices(String node, List<JobSnapshot> evidence) {
+        JobSnapshot winner = null;
+        for (JobSnapshot s : evidence) {
+            if (s.source() == JobSource.PROLOG
+                    && s.nodes() != null
+                    && s.nodes().contains(node)
+                    && !s.devices().isEmpty()
+                    && (winner == null || JobSnapshot.RECENCY.compare(s, winner) > 0)) {
+                winner = s;
+            }
+        }
+        return winner == null ? List.of() : winner.devices().get(0).indices();
+    }
+}
