@@ -9,7 +9,66 @@ import java.util.TreeMap;
 
 /** Rows of the engine beside those of the oracle. */
 final class OracleComparison {
+    private static final long HOUR_MS = 3_600_000;
+
     private OracleComparison() {}
+
+    /** An hour row is the sum of its minutes, nothing else. */
+    static List<ExpectedRow> hours(List<ExpectedRow> minutes) {
+        Map<String, List<ExpectedRow>> bySlot = new TreeMap<>();
+        for (ExpectedRow row : minutes) {
+            bySlot.computeIfAbsent(
+                            "%s %s/%d %s %d"
+                                    .formatted(
+                                            row.cluster(),
+                                            row.host(),
+                                            row.gpuIndex(),
+                                            row.unplacedRun(),
+                                            hour(row)),
+                            k -> new ArrayList<>())
+                    .add(row);
+        }
+        List<ExpectedRow> hours = new ArrayList<>();
+        for (List<ExpectedRow> rows : bySlot.values()) {
+            Map<String, ExpectedRow.Holder> holders = new TreeMap<>();
+            for (ExpectedRow row : rows) {
+                for (ExpectedRow.Holder h : row.holders()) {
+                    holders.merge(
+                            "%s %s %d".formatted(h.bucket(), h.runId(), h.instance()),
+                            h,
+                            OracleComparison::add);
+                }
+            }
+            ExpectedRow first = rows.get(0);
+            hours.add(
+                    new ExpectedRow(
+                            first.cluster(),
+                            first.host(),
+                            first.gpuIndex(),
+                            first.unplacedRun(),
+                            hour(first),
+                            rows.stream().mapToLong(ExpectedRow::existsMs).sum(),
+                            first.activityTold(),
+                            List.copyOf(holders.values())));
+        }
+        return hours;
+    }
+
+    private static long hour(ExpectedRow row) {
+        return Math.floorDiv(row.windowStartMs(), HOUR_MS) * HOUR_MS;
+    }
+
+    private static ExpectedRow.Holder add(ExpectedRow.Holder a, ExpectedRow.Holder b) {
+        return new ExpectedRow.Holder(
+                a.bucket(),
+                a.runId(),
+                a.instance(),
+                a.gpuMs() + b.gpuMs(),
+                a.coveredMs() + b.coveredMs(),
+                a.activeGpuUs() + b.activeGpuUs(),
+                a.energyMj() + b.energyMj(),
+                a.heldIdleMs() + b.heldIdleMs());
+    }
 
     /** Expected and actual of every row that is not the same. */
     static List<String> differences(List<ExpectedRow> expected, List<UsageRow> actual) {
