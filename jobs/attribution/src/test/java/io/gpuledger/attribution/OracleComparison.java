@@ -1,11 +1,14 @@
 package io.gpuledger.attribution;
 
+import io.gpuledger.core.run.RunFlag;
 import io.gpuledger.core.usage.UsageRow;
 import io.gpuledger.testkit.ExpectedRow;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.TreeMap;
+import java.util.TreeSet;
 
 /** Rows of the engine beside those of the oracle. */
 final class OracleComparison {
@@ -59,6 +62,8 @@ final class OracleComparison {
     }
 
     private static ExpectedRow.Holder add(ExpectedRow.Holder a, ExpectedRow.Holder b) {
+        Set<String> flags = new TreeSet<>(a.flags());
+        flags.addAll(b.flags());
         return new ExpectedRow.Holder(
                 a.bucket(),
                 a.runId(),
@@ -67,7 +72,8 @@ final class OracleComparison {
                 a.coveredMs() + b.coveredMs(),
                 a.activeGpuUs() + b.activeGpuUs(),
                 a.energyMj() + b.energyMj(),
-                a.heldIdleMs() + b.heldIdleMs());
+                a.heldIdleMs() + b.heldIdleMs(),
+                flags);
     }
 
     /** Expected and actual of every row that is not the same. */
@@ -117,7 +123,8 @@ final class OracleComparison {
                     h.coveredMs(),
                     row.activityTold() ? h.activeGpuUs() : 0,
                     h.energyMj(),
-                    row.activityTold() ? h.heldIdleMs() : 0);
+                    row.activityTold() ? h.heldIdleMs() : 0,
+                    h.flags());
         }
         return content;
     }
@@ -133,9 +140,20 @@ final class OracleComparison {
                     h.coveredMs(),
                     activityTold ? h.activeGpuUs() : 0,
                     h.energyMj(),
-                    activityTold ? h.heldIdleMs() : 0);
+                    activityTold ? h.heldIdleMs() : 0,
+                    names(h.flags()));
         }
         return content;
+    }
+
+    private static Set<String> names(int flags) {
+        Set<String> names = new TreeSet<>();
+        for (RunFlag flag : RunFlag.values()) {
+            if ((flags & flag.bit()) != 0) {
+                names.add(flag.name());
+            }
+        }
+        return names;
     }
 
     private static void put(
@@ -145,12 +163,13 @@ final class OracleComparison {
             long coveredMs,
             long activeUs,
             long energyMj,
-            long heldIdleMs) {
+            long heldIdleMs,
+            Set<String> flags) {
         if ((gpuMs | coveredMs | activeUs | energyMj | heldIdleMs) != 0) {
             content.put(
                     holder,
-                    "gpu_ms=%d covered=%d active_us=%d energy_mj=%d held_idle=%d"
-                            .formatted(gpuMs, coveredMs, activeUs, energyMj, heldIdleMs));
+                    "gpu_ms=%d covered=%d active_us=%d energy_mj=%d held_idle=%d %s"
+                            .formatted(gpuMs, coveredMs, activeUs, energyMj, heldIdleMs, flags));
         }
     }
 }

@@ -16,6 +16,7 @@ import java.util.ArrayList;
 import java.util.EnumSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import org.junit.jupiter.api.Test;
 
 /** The oracle is trusted because examples small enough for a reader's head come out right. */
@@ -238,10 +239,10 @@ class OracleTest {
     }
 
     private static ExpectedRow.Holder holder(String bucket, Run run, int instance, long gpuMs) {
-        return new ExpectedRow.Holder(bucket, run.id("c"), instance, gpuMs, 0, 0, 0, 0);
+        return new ExpectedRow.Holder(bucket, run.id("c"), instance, gpuMs, 0, 0, 0, 0, Set.of());
     }
 
     private static ExpectedRow.Holder nobody(String bucket, long gpuMs) {
-        return new ExpectedRow.Holder(bucket, "", -1, gpuMs, 0, 0, 0, 0);
+        return new ExpectedRow.Holder(bucket, "", -1, gpuMs, 0, 0, 0, 0, Set.of());
     }
 }
