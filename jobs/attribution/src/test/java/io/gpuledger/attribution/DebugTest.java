@@ -37,8 +37,7 @@ class DebugTest {
                                 + r.getNodes()
                                 + " d="
                                 + r.getDevices().size());
-        System.out.println(
-                s.runs().stream().filter(r -> r.jobId() == job).toList());
+        System.out.println(s.runs().stream().filter(r -> r.jobId() == job).toList());
         System.out.println("polls " + s.watch().polls());
     }
 }

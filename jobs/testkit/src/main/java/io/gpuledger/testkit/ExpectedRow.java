@@ -1,6 +1,7 @@
 package io.gpuledger.testkit;
 
 import java.util.List;
+import java.util.Set;
 
 /**
  * What the ledger must say of one slot and minute.
@@ -19,7 +20,11 @@ public record ExpectedRow(
         boolean activityTold,
         List<Holder> holders) {
 
-    /** Part of a row: nobody where the run is empty. */
+    /**
+     * Part of a row: nobody where the run is empty.
+     *
+     * @param flags names of what a reader should know
+     */
     public record Holder(
             String bucket,
             String runId,
@@ -28,5 +33,6 @@ public record ExpectedRow(
             long coveredMs,
             long activeGpuUs,
             long energyMj,
-            long heldIdleMs) {}
+            long heldIdleMs,
+            Set<String> flags) {}
 }

@@ -49,12 +49,14 @@ public final class Generator {
         return of(seed, chosen);
     }
 
-    private static Scenario of(long seed, Set<Kind> kinds) {
+    /** A scenario of all these kinds together. */
+    public static Scenario of(long seed, Set<Kind> kinds) {
+        Set<Kind> ordered = EnumSet.copyOf(kinds);
         long mix = seed;
-        for (Kind kind : kinds) {
+        for (Kind kind : ordered) {
             mix = mix * 0x5851F42D4C957F2DL + kind.name().hashCode();
         }
-        return new Generator(new Dice(mix), kinds).scenario(seed);
+        return new Generator(new Dice(mix), ordered).scenario(seed);
     }
 
     private Scenario scenario(long seed) {
@@ -123,6 +125,9 @@ public final class Generator {
             accounting.add(read);
         }
         accounting.add(toMs + dice.between(0, 5_000));
+        if (has(Kind.POLLS_ONLY)) {
+            return new Watch(instants, List.of(), List.of(), false, true);
+        }
         if (has(Kind.COUNT_OVER_HOSTS)) {
             return new Watch(List.of(), List.of(), accounting, true, false);
         }

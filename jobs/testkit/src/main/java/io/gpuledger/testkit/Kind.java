@@ -25,6 +25,8 @@ public enum Kind {
     /** Counts on several hosts, from accounting alone. */
     COUNT_OVER_HOSTS(Of.SCHEDULER),
     HOOKS_AND_ACCOUNTING(Of.SCHEDULER),
+    /** Accounting has not been read yet. */
+    POLLS_ONLY(Of.SCHEDULER),
     RARE_POLLS(Of.SCHEDULER),
     SHARDS(Of.HOST),
     MIG_MAPPED(Of.HOST),

@@ -9,10 +9,10 @@ import io.gpuledger.testkit.Scenario.Run;
 import io.gpuledger.testkit.Scenario.Stretch;
 import java.util.ArrayList;
 import java.util.HashMap;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
-import java.util.TreeMap;
 import java.util.TreeSet;
 
 /**
@@ -49,10 +49,16 @@ public final class Oracle {
     }
 
     /** A run on one device as the ledger can know it. */
-    record Held(Run run, String runId, Part part) {}
+    record Held(Run run, String runId, Part part, Set<String> flags) {}
 
     /** A run that has devices somewhere on a host. */
     private record Counted(Run run, String host, int count, long fromMs, long toMs) {}
+
+    /** Identity of an unplaced row. */
+    private record RowId(String host, String unplacedRun, long windowStartMs) {}
+
+    /** Identity of a part of an unplaced row. */
+    private record HolderId(String bucket, String runId, Set<String> flags) {}
 
     private List<ExpectedRow> rows() {
         schedulerKnown.addAll(schedulerKnown());
@@ -119,12 +125,14 @@ public final class Oracle {
         return switch (run.ending()) {
             case STATED -> run.endMs();
             case ABSENT ->
-                    truth.watch().polls().stream()
-                            .filter(p -> p >= run.endMs())
-                            .min(Long::compare)
-                            .orElseThrow();
+                    nextWholeStart(
+                            run,
+                            truth.watch().polls().stream()
+                                    .filter(p -> p >= run.endMs())
+                                    .min(Long::compare)
+                                    .orElseThrow());
             case OPEN -> latestEvidence(run);
-            case RUNAWAY -> nextWholeStart(run);
+            case RUNAWAY -> nextWholeStart(run, latestEvidence(run));
         };
     }
 
@@ -145,8 +153,9 @@ public final class Oracle {
         return latest;
     }
 
-    private long nextWholeStart(Run run) {
-        long bound = latestEvidence(run);
+    /** A run that nobody ended has ended when another gets one of its cards. */
+    private long nextWholeStart(Run run, long latest) {
+        long bound = latest;
         for (Run other : truth.runs()) {
             for (Part theirs : other.parts()) {
                 for (Part ours : run.parts()) {
@@ -179,7 +188,23 @@ public final class Oracle {
         return new Held(
                 run,
                 run.id(truth.cluster()),
-                new Part(host, card, as.instance(), as.shards(), from, to));
+                new Part(host, card, as.instance(), as.shards(), from, to),
+                flags(run));
+    }
+
+    /** What a reader should know of a run wherever it appears. */
+    private Set<String> flags(Run run) {
+        Set<String> flags = new TreeSet<>();
+        switch (run.ending()) {
+            case STATED -> {}
+            case OPEN -> flags.add("OPEN");
+            case ABSENT, RUNAWAY -> flags.add("END_ESTIMATED");
+        }
+        long nodes = run.parts().stream().map(Part::host).distinct().count();
+        if (!truth.watch().indices() && nodes > 1 && run.parts().size() % nodes == 0) {
+            flags.add("SPLIT_ASSUMED");
+        }
+        return flags;
     }
 
     /** Only how many: by host when there is one, in equal parts when that is possible, else ''. */
@@ -281,7 +306,7 @@ public final class Oracle {
             long freed = h.run().freedAtMs().getOrDefault(host.name(), end);
             boolean over = h.run().ending() != Ending.OPEN && h.part().toMs() == end;
             if (over && freed > end) {
-                slot.leaving(new Stretch(end, freed), h.runId());
+                slot.leaving(new Stretch(end, freed), h.runId(), h.flags());
             }
         }
         here.forEach(slot::held);
@@ -291,23 +316,25 @@ public final class Oracle {
 
     /** Devices of unknown position, and the same time taken back from known slots nobody holds. */
     private List<ExpectedRow> unplaced(List<Counted> counted, Map<String, Map<Long, Long>> idle) {
-        Map<String, Map<Long, Map<String, Long>>> sums = new TreeMap<>();
+        Map<RowId, Map<HolderId, Long>> sums = new LinkedHashMap<>();
         for (Counted c : counted) {
-            String key = c.host() + "\n" + (c.host().isEmpty() ? c.run().id(truth.cluster()) : "");
-            Map<Long, Map<String, Long>> windows = sums.computeIfAbsent(key, k -> new TreeMap<>());
+            String runId = c.run().id(truth.cluster());
             for (Stretch stretch : inWindows(c)) {
                 String bucket = c.run().isSuspendedAt(stretch.fromMs()) ? "SUSPENDED" : "ALLOCATED";
-                windows.computeIfAbsent(SlotTimeline.window(stretch.fromMs()), w -> new TreeMap<>())
+                RowId row =
+                        new RowId(
+                                c.host(),
+                                c.host().isEmpty() ? runId : "",
+                                SlotTimeline.window(stretch.fromMs()));
+                sums.computeIfAbsent(row, r -> new LinkedHashMap<>())
                         .merge(
-                                bucket + "\n" + c.run().id(truth.cluster()),
+                                new HolderId(bucket, runId, flags(c.run())),
                                 c.count() * (stretch.toMs() - stretch.fromMs()),
                                 Long::sum);
             }
         }
         List<ExpectedRow> rows = new ArrayList<>();
-        sums.forEach(
-                (key, windows) ->
-                        windows.forEach((w, holders) -> rows.add(unplaced(key, w, holders, idle))));
+        sums.forEach((row, holders) -> rows.add(unplaced(row, holders, idle)));
         return rows;
     }
 
@@ -333,33 +360,28 @@ public final class Oracle {
     }
 
     private ExpectedRow unplaced(
-            String key,
-            long window,
-            Map<String, Long> byHolder,
-            Map<String, Map<Long, Long>> idle) {
-        int cut = key.indexOf('\n');
-        String host = key.substring(0, cut);
+            RowId row, Map<HolderId, Long> byHolder, Map<String, Map<Long, Long>> idle) {
         List<ExpectedRow.Holder> holders = new ArrayList<>();
         long total = 0;
-        for (Map.Entry<String, Long> entry : byHolder.entrySet()) {
-            int at = entry.getKey().indexOf('\n');
-            String bucket = entry.getKey().substring(0, at);
-            String run = entry.getKey().substring(at + 1);
+        for (Map.Entry<HolderId, Long> entry : byHolder.entrySet()) {
+            HolderId id = entry.getKey();
             long ms = entry.getValue();
-            holders.add(new ExpectedRow.Holder(bucket, run, -1, ms, 0, 0, 0, 0));
+            holders.add(
+                    new ExpectedRow.Holder(
+                            id.bucket(), id.runId(), -1, ms, 0, 0, 0, 0, id.flags()));
             total += ms;
         }
-        long free = idle.getOrDefault(host, Map.of()).getOrDefault(window, 0L);
+        long free = idle.getOrDefault(row.host(), Map.of()).getOrDefault(row.windowStartMs(), 0L);
         long back = Math.min(total, free);
         if (back > 0) {
-            holders.add(new ExpectedRow.Holder("IDLE", "", -1, -back, 0, 0, 0, 0));
+            holders.add(new ExpectedRow.Holder("IDLE", "", -1, -back, 0, 0, 0, 0, Set.of()));
         }
         return new ExpectedRow(
                 truth.cluster(),
-                host,
+                row.host(),
                 -1,
-                key.substring(cut + 1),
-                window,
+                row.unplacedRun(),
+                row.windowStartMs(),
                 total - back,
                 true,
                 holders);

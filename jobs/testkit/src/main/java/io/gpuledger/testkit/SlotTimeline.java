@@ -10,7 +10,9 @@ import java.util.Comparator;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.TreeMap;
+import java.util.TreeSet;
 import org.jspecify.annotations.Nullable;
 
 /** One slot, a millisecond an array element. */
@@ -19,14 +21,20 @@ final class SlotTimeline {
     private static final long IDLE_PPM = 10_000;
 
     /** What the rest of the slot does where nobody holds it; the run only of OVERHEAD. */
-    private record Free(String bucket, String runId) {}
+    private record Free(String bucket, String runId, Set<String> flags) {}
 
     /** A holder that may be set in {@link #claimed}. */
     private record Claim(Held held, boolean suspended) {}
 
     /** A part of the slot between two cumulated shares. */
     private record Share(
-            String bucket, String runId, int instance, long before, long after, long of) {}
+            String bucket,
+            String runId,
+            int instance,
+            long before,
+            long after,
+            long of,
+            Set<String> flags) {}
 
     private final Scenario truth;
     private final Host host;
@@ -47,6 +55,7 @@ final class SlotTimeline {
     private final int[] activeUs;
     private final int[] energyMj;
     private final boolean[] counterTells;
+    private final boolean[] fromPower;
 
     SlotTimeline(Scenario truth, Host host, int card, long fromMs, long toMs) {
         this.truth = truth;
@@ -61,7 +70,8 @@ final class SlotTimeline {
         activeUs = new int[length];
         energyMj = new int[length];
         counterTells = new boolean[length];
-        frees.add(new Free("UNKNOWN", ""));
+        fromPower = new boolean[length];
+        frees.add(new Free("UNKNOWN", "", Set.of()));
     }
 
     static long window(long ms) {
@@ -70,11 +80,11 @@ final class SlotTimeline {
 
     /** Later calls beat earlier ones. */
     void free(Stretch stretch, String bucket) {
-        fill(stretch, new Free(bucket, ""));
+        fill(stretch, new Free(bucket, "", Set.of()));
     }
 
-    void leaving(Stretch stretch, String runId) {
-        fill(stretch, new Free("OVERHEAD", runId));
+    void leaving(Stretch stretch, String runId, Set<String> flags) {
+        fill(stretch, new Free("OVERHEAD", runId, flags));
     }
 
     private void fill(Stretch stretch, Free what) {
@@ -222,7 +232,8 @@ final class SlotTimeline {
         Accrual accrual = new Accrual(milliwatt, 1_000);
         for (int i = index(start); i < index(at); i++) {
             int drawn = accrual.nextMillisecond();
-            energyMj[i] = counterTells[i] ? energyMj[i] : drawn;
+            fromPower[i] = !counterTells[i];
+            energyMj[i] = fromPower[i] ? drawn : energyMj[i];
         }
     }
 
@@ -260,6 +271,7 @@ final class SlotTimeline {
         long activeUs;
         long energyMj;
         long heldIdleMs;
+        final Set<String> flags = new TreeSet<>();
     }
 
     private record HolderId(String bucket, String runId, int instance) {}
@@ -287,11 +299,13 @@ final class SlotTimeline {
         long active = 0;
         long energy = 0;
         long idleMs = 0;
+        boolean power = false;
         for (int i = from; i < to; i++) {
             coveredMs += covered[i] ? 1 : 0;
             active += activeUs[i];
             energy += energyMj[i];
             idleMs += inactive[i] ? 1 : 0;
+            power |= fromPower[i];
         }
         for (Share share : shares(claimed[from], frees.get(free[from]))) {
             Sum sum =
@@ -300,6 +314,10 @@ final class SlotTimeline {
                             id -> new Sum());
             // The milliseconds between telescope: what each gives is what the ends give.
             sum.gpuMs += cut(share, fromMs + to) - cut(share, fromMs + from);
+            sum.flags.addAll(share.flags());
+            if (power) {
+                sum.flags.add("ENERGY_FROM_POWER");
+            }
             sum.coveredMs += cut(share, coveredMs);
             sum.activeUs += cut(share, active);
             sum.energyMj += cut(share, energy);
@@ -326,8 +344,10 @@ final class SlotTimeline {
             }
         }
         @Nullable Claim whole = null;
+        int wholes = 0;
         for (Claim c : holding) {
             boolean isWhole = c.held().part().shards() == 0 && c.held().part().instance() < 0;
+            wholes += isWhole ? 1 : 0;
             // The later start has the card where the documented double hold happens.
             if (isWhole
                     && (whole == null || c.held().run().startMs() > whole.held().run().startMs())) {
@@ -335,7 +355,7 @@ final class SlotTimeline {
             }
         }
         if (whole != null) {
-            return List.of(share(whole, 0, 1, 1));
+            return List.of(share(whole, 0, 1, 1, wholes > 1 ? Set.of("DOUBLE_HOLD") : Set.of()));
         }
         holding.sort(
                 Comparator.comparing((Claim c) -> c.held().runId())
@@ -345,7 +365,7 @@ final class SlotTimeline {
         long cumulated = 0;
         for (Claim c : holding) {
             long next = cumulated + numerator(c);
-            shares.add(share(c, cumulated, next, of));
+            shares.add(share(c, cumulated, next, of, Set.of()));
             cumulated = next;
         }
         if (cumulated > of) {
@@ -354,21 +374,27 @@ final class SlotTimeline {
                             .formatted(cumulated, of, host.name(), card));
         }
         if (cumulated == 0) {
-            shares.add(new Share(rest.bucket(), rest.runId(), -1, 0, 1, 1));
+            shares.add(new Share(rest.bucket(), rest.runId(), -1, 0, 1, 1, rest.flags()));
         } else if (cumulated < of) {
-            shares.add(new Share(rest.bucket(), rest.runId(), -1, cumulated, of, of));
+            shares.add(new Share(rest.bucket(), rest.runId(), -1, cumulated, of, of, rest.flags()));
         }
         return shares;
     }
 
-    private static Share share(Claim c, long before, long after, long of) {
+    private Share share(Claim c, long before, long after, long of, Set<String> more) {
+        Set<String> flags = new TreeSet<>(c.held().flags());
+        flags.addAll(more);
+        if (host.gresType().matches("\\d+g\\..*") && !host.isMig()) {
+            flags.add("INSTANCE_AS_SLOT");
+        }
         return new Share(
                 c.suspended() ? "SUSPENDED" : "ALLOCATED",
                 c.held().runId(),
                 c.held().part().instance(),
                 before,
                 after,
-                of);
+                of,
+                flags);
     }
 
     private long numerator(Claim c) {
@@ -393,7 +419,8 @@ final class SlotTimeline {
                                         sum.coveredMs,
                                         sum.activeUs,
                                         sum.energyMj,
-                                        sum.heldIdleMs)));
+                                        sum.heldIdleMs,
+                                        sum.flags)));
         boolean instanceRows =
                 host.readings().stream().anyMatch(r -> r.card() == card && r.instance() >= 0);
         return new ExpectedRow(

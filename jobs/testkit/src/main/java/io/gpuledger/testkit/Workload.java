@@ -10,6 +10,7 @@ import io.gpuledger.testkit.Scenario.Seen;
 import io.gpuledger.testkit.Scenario.Stretch;
 import io.gpuledger.testkit.Scenario.Watch;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.EnumSet;
 import java.util.List;
 import java.util.Map;
@@ -72,7 +73,6 @@ final class Workload {
                         Kind.PLAIN,
                         Kind.MULTI_HOST,
                         Kind.EXCLUSIVE,
-                        Kind.REQUEUED,
                         Kind.STILL_RUNNING,
                         Kind.NEVER_STARTED,
                         Kind.ZERO_LENGTH);
@@ -80,15 +80,13 @@ final class Workload {
             return true;
         }
         if (watch.boundedAccounting()) {
-            return false;
+            return kind == Kind.REQUEUED;
         }
         return switch (kind) {
             case NODE_FAIL -> true;
-            case SUSPENDED,
-                    SUSPENDED_BETWEEN_POLLS,
-                    CANCELLED_WHILE_SUSPENDED,
-                    REQUEUED_AFTER_END,
-                    LOST_INCARNATION ->
+            case REQUEUED -> accounted();
+            case SUSPENDED_BETWEEN_POLLS -> polled() && accounted();
+            case SUSPENDED, CANCELLED_WHILE_SUSPENDED, REQUEUED_AFTER_END, LOST_INCARNATION ->
                     polled();
             case RESIZED, LOST_INCARNATION_HOOKS_ONLY, DOUBLE_HOLD -> watch.indices();
             case RUNAWAY -> !polled();
@@ -98,6 +96,10 @@ final class Workload {
 
     private boolean polled() {
         return !watch.polls().isEmpty();
+    }
+
+    private boolean accounted() {
+        return !watch.accounting().isEmpty();
     }
 
     private List<Draft> job(Kind kind) {
@@ -229,7 +231,9 @@ final class Workload {
                         other.host().equals(wanted.host())
                                 && other.card() == wanted.card()
                                 && other.instance() == wanted.instance();
-                if (same && other.fromMs() < wanted.toMs() && wanted.fromMs() < other.toMs()) {
+                if (same
+                        && other.fromMs() < wanted.toMs()
+                        && wanted.fromMs() < takenUntil(run, other)) {
                     shards += other.shards();
                     if (wanted.shards() == 0 || shards > host.shardsPerCard()) {
                         return false;
@@ -238,6 +242,15 @@ final class Workload {
             }
         }
         return true;
+    }
+
+    /** A run whose end nobody states has its cards until a poll misses it. */
+    private long takenUntil(Run run, Part part) {
+        return run.ending() == Ending.ABSENT ? firstPollFrom(run.endMs()) : part.toMs();
+    }
+
+    private long firstPollFrom(long ms) {
+        return watch.polls().stream().filter(p -> p >= ms).min(Long::compare).orElse(toMs);
     }
 
     /** No card is held twice, and two runs never leave one card at the same time. */
@@ -352,11 +365,16 @@ final class Workload {
         long first = start + dice.between(2, 60) * SECOND_MS;
         long second = first + dice.between(2, 60) * SECOND_MS;
         long end = second + dice.between(2, 60) * SECOND_MS;
-        if (end > toMs) {
-            return List.of();
-        }
         List<Host> chosen = dice.some(plain, plain.size());
         List<Long> cuts = chosen.size() == 2 ? List.of(end, first) : List.of(end, second, first);
+        boolean seen =
+                pollIn(start, first)
+                        && (cuts.size() == 2
+                                ? pollIn(first, end)
+                                : pollIn(first, second) && pollIn(second, end));
+        if (end > toMs || !(accounted() || seen)) {
+            return List.of();
+        }
         Draft draft = draft(start, end, List.of());
         for (int i = 0; i < chosen.size(); i++) {
             draft.parts.addAll(on(chosen.get(i), start, cuts.get(i), dice.between(1, 2)));
@@ -443,11 +461,12 @@ final class Workload {
     private List<Draft> lost(long start) {
         long end = start + dice.between(3, 25) * SECOND_MS;
         long again = end + REQUEUE_WAIT_MS + dice.between(0, 20) * SECOND_MS;
-        if (again > toMs - 5_000 || !pollIn(start, end)) {
+        if (again > toMs - 5_000 || !pollIn(start, end) || firstPollFrom(end) >= again) {
             return List.of();
         }
         long end2 = Math.min(second(toMs), again + length());
-        List<Part> had = parts(start, end);
+        List<Part> had = new ArrayList<>(parts(start, firstPollFrom(end)));
+        had.replaceAll(p -> new Part(p.host(), p.card(), p.instance(), p.shards(), start, end));
         List<Part> has = parts(again, end2);
         if (had.isEmpty() || has.isEmpty()) {
             return List.of();
@@ -633,9 +652,9 @@ final class Workload {
                     ending,
                     List.copyOf(parts),
                     List.copyOf(suspensions),
-                    Map.copyOf(freed),
+                    Collections.unmodifiableMap(freed),
                     new Seen(
-                            Map.copyOf(prologs),
+                            Collections.unmodifiableMap(prologs),
                             prologController,
                             epilogController,
                             state,

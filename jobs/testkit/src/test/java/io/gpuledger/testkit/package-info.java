@@ -1,0 +1,4 @@
+@NullMarked
+package io.gpuledger.testkit;
+
+import org.jspecify.annotations.NullMarked;
