@@ -368,7 +368,7 @@ final class Samples {
                             new GpuSample(
                                     d[i],
                                     d[i + 1],
-                                    state.cardName((int) d[i + 3]),
+                                    state.cards[(int) d[i + 3]],
                                     d[i + 4],
                                     d[i + 5],
                                     d[i + 6],
@@ -393,9 +393,9 @@ final class Samples {
         for (SeriesState known : series.values()) {
             for (int c = 0; c < known.cards.length; c++) {
                 long first = known.cardFirstMs[c];
-                int slot = timeline.slotOf(known.cardName(c), known.gpuIndex, first);
+                int slot = timeline.slotOf(known.cards[c], known.gpuIndex, first);
                 SortedMap<Long, HostFacts.CardName> names = new TreeMap<>();
-                names.put(first, new HostFacts.CardName(known.cardName(c), known.models[c]));
+                names.put(first, new HostFacts.CardName(known.cards[c], known.models[c]));
                 bySlot.merge(
                         slot,
                         new HostFacts.Sampled(first, known.cardLastMs[c], names),

@@ -52,15 +52,4 @@ public final class SeriesState {
         cardLastMs[added] = atMs;
         return added;
     }
-
-    /**
-     * The name of a card; an exporter without the UUID label means the one card that another one
-     * names.
-     */
-    String cardName(int card) {
-        if (!cards[card].isEmpty() || cards.length != 2) {
-            return cards[card];
-        }
-        return cards[1 - card];
-    }
 }

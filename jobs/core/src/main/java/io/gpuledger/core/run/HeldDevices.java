@@ -67,7 +67,7 @@ record HeldDevices(List<Holding> holdings, int gpuCount, int flags) {
             if ((s.source() == JobSource.CONTROLLER || s.source() == JobSource.JOBCOMP)
                     && s.nodes() != null
                     && !s.nodes().isEmpty()
-                    && s.gpuCount() != null) {
+                    && (s.gpuCount() != null || s.shardCount() != null)) {
                 layouts.add(s);
             }
         }

@@ -87,7 +87,10 @@ final class Claims {
                     holding.shards() > 0 ? null : layout.byOrdinal().get(holding.gpuIndex());
             int slot = mig == null ? holding.gpuIndex() : mig.gpuIndex();
             int flags = runFlags;
-            if (mig == null && isMigType(holding.gresType())) {
+            // The inventory knows the type of an index; a job's own types may be several.
+            String type = timeline.gresType(holding.gpuIndex(), from);
+            boolean instance = isMigType(type.isEmpty() ? holding.gresType() : type);
+            if (mig == null && instance) {
                 flags |= RunFlag.INSTANCE_AS_SLOT.bit();
             }
             Claim next =

@@ -31,15 +31,19 @@ public record GpuSample(
         return enginePpm >= 0 ? enginePpm : utilPpm;
     }
 
-    /** Two readings of one card at one instant: union of the fields, the greater value winning. */
+    /**
+     * Two readings of one card at one instant: union of the fields, the greater value winning. A
+     * reading without a UUID is one of the card that is there.
+     */
     public GpuSample merge(GpuSample other) {
-        if (!card.equals(other.card)) {
+        String name = card.isEmpty() ? other.card : card;
+        if (!other.card.isEmpty() && !name.equals(other.card)) {
             return card.compareTo(other.card) > 0 ? this : other;
         }
         return new GpuSample(
                 atMs,
                 Math.max(coverMs, other.coverMs),
-                card,
+                name,
                 Math.max(enginePpm, other.enginePpm),
                 Math.max(utilPpm, other.utilPpm),
                 Math.max(smActivePpm, other.smActivePpm),
@@ -48,6 +52,21 @@ public record GpuSample(
                 Math.max(memoryUsedMib, other.memoryUsedMib),
                 Math.max(energyMj, other.energyMj),
                 Math.max(powerMw, other.powerMw));
+    }
+
+    GpuSample named(String uuid) {
+        return new GpuSample(
+                atMs,
+                coverMs,
+                uuid,
+                enginePpm,
+                utilPpm,
+                smActivePpm,
+                tensorActivePpm,
+                dramActivePpm,
+                memoryUsedMib,
+                energyMj,
+                powerMw);
     }
 
     /** The same reading without what an exporter repeats on every instance of a card. */

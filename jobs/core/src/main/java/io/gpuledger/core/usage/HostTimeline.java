@@ -6,7 +6,6 @@ import io.gpuledger.core.usage.HostInventory.Card;
 import io.gpuledger.core.usage.HostInventory.TypedGpus;
 import java.util.ArrayList;
 import java.util.Comparator;
-import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
@@ -58,9 +57,13 @@ public final class HostTimeline {
                 timeline.configure(snapshot.atMs(), snapshot.layout());
             }
             if (!snapshot.cards().isEmpty()) {
-                Map<Integer, Card> byIndex = new HashMap<>();
+                Map<Integer, Card> byIndex = new TreeMap<>();
                 snapshot.cards().forEach(c -> byIndex.put(c.gpuIndex(), c));
-                timeline.cards.put(snapshot.atMs(), byIndex);
+                Map.Entry<Long, Map<Integer, Card>> last =
+                        timeline.cards.lowerEntry(snapshot.atMs());
+                if (last == null || !last.getValue().equals(byIndex)) {
+                    timeline.cards.put(snapshot.atMs(), byIndex);
+                }
             }
             if (snapshot.availability() != Availability.UNSAID) {
                 timeline.closeState(state, since, snapshot.atMs(), gapMs);
@@ -143,14 +146,19 @@ public final class HostTimeline {
         if (card != null && !card.model().isEmpty()) {
             return card.model();
         }
+        return layout(atMs).isEmpty() ? gresType(gpuIndex, atMs) : "";
+    }
+
+    /** The type of one of Slurm's indices, empty when not known. */
+    String gresType(int ordinal, long atMs) {
         Gres known = at(gres, atMs);
-        if (known == null || !layout(atMs).isEmpty()) {
+        if (known == null) {
             return "";
         }
         int before = 0;
         for (TypedGpus typed : known.types()) {
             before += typed.count();
-            if (gpuIndex < before) {
+            if (ordinal < before) {
                 return typed.type();
             }
         }
@@ -164,10 +172,23 @@ public final class HostTimeline {
         return card == null ? "" : card.uuid();
     }
 
-    /** The slot of a card: where the inventory says it is, else its NVML index. */
+    /**
+     * The slot of a card: where the inventory has it at the instant, or has it first after or last
+     * before; else its NVML index.
+     */
     public int slotOf(String uuid, int nvmlIndex, long atMs) {
-        Map<Integer, Card> named = uuid.isEmpty() ? null : at(cards, atMs);
-        if (named != null) {
+        if (uuid.isEmpty() || cards.isEmpty()) {
+            return nvmlIndex;
+        }
+        Long now = cards.floorKey(atMs);
+        List<Map<Integer, Card>> nearest = new ArrayList<>();
+        if (now != null) {
+            nearest.addAll(cards.tailMap(now, true).values());
+            nearest.addAll(cards.headMap(now, false).descendingMap().values());
+        } else {
+            nearest.addAll(cards.values());
+        }
+        for (Map<Integer, Card> named : nearest) {
             for (Card card : named.values()) {
                 if (card.uuid().equals(uuid)) {
                     return card.gpuIndex();

@@ -68,11 +68,12 @@ final class Readings {
     /**
      * Prepares the samples of one position.
      *
-     * @param samples sorted by time, one per instant
+     * @param unnamed sorted by time, one per instant
      * @param slices compute slices the samples speak for, of {@code slicesPerGpu}: the activity of
      *     a MIG instance is a fraction of the card's
      */
-    Readings(List<GpuSample> samples, long slices, long slicesPerGpu) {
+    Readings(List<GpuSample> unnamed, long slices, long slicesPerGpu) {
+        List<GpuSample> samples = named(unnamed);
         this.slices = slices;
         this.slicesPerGpu = slicesPerGpu;
         active = values(samples, GpuSample::activePpm);
@@ -87,6 +88,20 @@ final class Readings {
             }
         }
         power = uncounted(samples);
+    }
+
+    /** An exporter without the UUID label means the card that others name before it, else after. */
+    private static List<GpuSample> named(List<GpuSample> samples) {
+        String card = "";
+        for (int i = 0; i < samples.size() && card.isEmpty(); i++) {
+            card = samples.get(i).card();
+        }
+        List<GpuSample> named = new ArrayList<>(samples.size());
+        for (GpuSample sample : samples) {
+            card = sample.card().isEmpty() ? card : sample.card();
+            named.add(sample.card().equals(card) ? sample : sample.named(card));
+        }
+        return named;
     }
 
     /** A value speaks back to the one before it of the same card; the first speaks for nothing. */
