@@ -8,7 +8,7 @@ import java.util.Set;
  *
  * @param gpuIndex -1 for devices of unknown position
  * @param unplacedRun the run, where not even the host is known
- * @param activityTold false where DESIGN leaves it open how activity is shared
+ * @param activityTold false where DESIGN leaves it open how activity and its coverage are shared
  */
 public record ExpectedRow(
         String cluster,

@@ -142,10 +142,15 @@ final class SlotTimeline {
             reading.values()
                     .forEach(
                             (field, value) -> {
-                                if (value != null) {
+                                if (value != null && isOfCard(reading, field)) {
                                     values.merge(field, value, Math::max);
                                 }
                             });
+        }
+
+        /** The energy and power that a row of an instance shows are those of its card. */
+        private static boolean isOfCard(Reading reading, int field) {
+            return reading.instance() < 0 || field == Telemetry.ENERGY || field == Telemetry.POWER;
         }
 
         @Nullable Long activity() {
@@ -157,7 +162,7 @@ final class SlotTimeline {
     void readings() {
         TreeMap<Long, Sample> samples = new TreeMap<>();
         for (Reading reading : host.readings()) {
-            if (reading.card() == card && reading.instance() < 0) {
+            if (reading.card() == card) {
                 samples.computeIfAbsent(reading.atMs(), at -> new Sample(reading)).add(reading);
             }
         }

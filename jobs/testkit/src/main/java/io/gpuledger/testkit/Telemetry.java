@@ -27,6 +27,9 @@ final class Telemetry {
     private final long fromMs;
     private final long toMs;
 
+    /** An exporter may give rows of the instances only; each then repeats the card's energy. */
+    private final boolean cardRows;
+
     private final Map<Integer, Card> cards = new HashMap<>();
 
     Telemetry(Dice dice, Set<Kind> kinds, Kind hostKind, Host host, long fromMs, long toMs) {
@@ -36,6 +39,7 @@ final class Telemetry {
         this.host = host;
         this.fromMs = fromMs;
         this.toMs = toMs;
+        this.cardRows = hostKind != Kind.MIG_MAPPED_INSTANCE_ROWS || dice.chance(50);
     }
 
     /** The card itself: it draws power whether or not anybody looks. */
@@ -155,7 +159,9 @@ final class Telemetry {
             values.put(field, value(field, card));
         }
         List<Reading> readings = new ArrayList<>();
-        readings.add(reading(scrape, index, -1, card.uuid, values));
+        if (cardRows) {
+            readings.add(reading(scrape, index, -1, card.uuid, values));
+        }
         if (hostKind == Kind.MIG_MAPPED_INSTANCE_ROWS) {
             for (Instance instance : host.instances()) {
                 if (instance.card() == index) {
@@ -167,13 +173,13 @@ final class Telemetry {
                 }
             }
         }
-        if (has(Kind.REPEATED_SCRAPES) && dice.chance(30)) {
+        if (cardRows && has(Kind.REPEATED_SCRAPES) && dice.chance(30)) {
             Map<Integer, @Nullable Long> fewer = new LinkedHashMap<>(values);
             fewer.replaceAll(
                     (field, v) -> v == null || dice.chance(30) ? null : dice.between(v / 2, v));
             readings.add(reading(scrape, index, -1, card.uuid, fewer));
         }
-        if (has(Kind.REPEATED_WITH_OTHER_FIELDS) && dice.chance(30)) {
+        if (cardRows && has(Kind.REPEATED_WITH_OTHER_FIELDS) && dice.chance(30)) {
             Map<Integer, @Nullable Long> other = new LinkedHashMap<>();
             other.put(GPU_UTIL, dice.between(0, 100) * 10_000L);
             readings.add(reading(scrape, index, -1, card.uuid, other));

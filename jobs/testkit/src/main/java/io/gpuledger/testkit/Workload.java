@@ -84,8 +84,8 @@ final class Workload {
         }
         return switch (kind) {
             case NODE_FAIL -> true;
-            case REQUEUED -> accounted();
-            case SUSPENDED_BETWEEN_POLLS -> polled() && accounted();
+            case REQUEUED -> accountingIsRead();
+            case SUSPENDED_BETWEEN_POLLS -> polled() && accountingIsRead();
             case SUSPENDED, CANCELLED_WHILE_SUSPENDED, REQUEUED_AFTER_END, LOST_INCARNATION ->
                     polled();
             case RESIZED, LOST_INCARNATION_HOOKS_ONLY, DOUBLE_HOLD -> watch.indices();
@@ -98,7 +98,7 @@ final class Workload {
         return !watch.polls().isEmpty();
     }
 
-    private boolean accounted() {
+    private boolean accountingIsRead() {
         return !watch.accounting().isEmpty();
     }
 
@@ -159,7 +159,7 @@ final class Workload {
     }
 
     private List<Part> many(long start, long end) {
-        List<Host> plain = plainHosts();
+        List<Host> plain = cardHosts();
         if (plain.size() < 2) {
             return List.of();
         }
@@ -191,6 +191,13 @@ final class Workload {
         List<Host> plain = new ArrayList<>(hosts);
         plain.removeIf(this::isDivided);
         return plain;
+    }
+
+    /** Hosts of whole cards: hooks name no type, and a job over several hosts has one. */
+    private List<Host> cardHosts() {
+        List<Host> cards = plainHosts();
+        cards.removeIf(h -> h.gresType().contains("g."));
+        return cards;
     }
 
     private boolean isDivided(Host host) {
@@ -346,7 +353,8 @@ final class Workload {
         draft.suspensions.add(new Stretch(suspension, end));
         draft.state = "CANCELLED";
         draft.hooks();
-        if (dice.chance(60) || !watch.indices()) {
+        boolean endSeen = watch.indices() && pollIn(end, draft.listedUntil);
+        if (dice.chance(60) || !endSeen) {
             draft.controllerEnd = suspension;
             draft.epilogController = end + dice.between(0, 999);
         } else {
@@ -358,7 +366,7 @@ final class Workload {
     }
 
     private List<Draft> resized(long start) {
-        List<Host> plain = plainHosts();
+        List<Host> plain = cardHosts();
         if (plain.size() < 2) {
             return List.of();
         }
@@ -372,7 +380,7 @@ final class Workload {
                         && (cuts.size() == 2
                                 ? pollIn(first, end)
                                 : pollIn(first, second) && pollIn(second, end));
-        if (end > toMs || !(accounted() || seen)) {
+        if (end > toMs || !(accountingIsRead() || seen)) {
             return List.of();
         }
         Draft draft = draft(start, end, List.of());
@@ -493,7 +501,7 @@ final class Workload {
     /** Too short for a poll and not in accounting: the hooks alone saw it. */
     private List<Draft> hooksOnly(long start) {
         long end = start + dice.between(1, 9) * SECOND_MS;
-        List<Host> plain = plainHosts();
+        List<Host> plain = cardHosts();
         if (plain.isEmpty() || pollIn(start, end) || end > toMs) {
             return List.of();
         }
@@ -503,6 +511,7 @@ final class Workload {
             return List.of();
         }
         draft.controllerEnd = null;
+        draft.listedUntil = FOR_EVER;
         draft.prologs.put(host.name(), start + dice.between(50, 999));
         boolean node = dice.chance(70);
         if (node) {
@@ -688,7 +697,9 @@ final class Workload {
                             || pollIn(startMs, toMs + 1)
                             || watch.accounting().stream().anyMatch(a -> a >= startMs + 100);
             boolean over = kind == Kind.STILL_RUNNING || endMs <= toMs;
-            return position && open && over && !(divided() && startMs == endMs);
+            boolean ended =
+                    accountingIsRead() || ending != Ending.STATED || pollIn(endMs, listedUntil);
+            return position && open && over && ended && !(divided() && startMs == endMs);
         }
 
         /** The hooks that a site may have. */
