@@ -22,11 +22,12 @@ public record InputFiles(List<InputFile> files, List<Ignored> ignored) {
     private static final int PEEK = 1 << 16;
     private static final JsonFactory JSON = new JsonFactory();
     private static final Pattern METRIC =
-            Pattern.compile("(?m)^(?:DCGM_FI_[A-Z0-9_]+|dcgm_[a-z0-9_]+)\\s*\\{");
+            Pattern.compile("(?m)^(?:DCGM_FI_[A-Za-z0-9_]+|dcgm_[a-z0-9_]+)\\s*\\{");
     private static final Pattern METRIC_COMMENT =
             Pattern.compile("(?m)^# (?:HELP|TYPE) (?:DCGM_FI_|dcgm_)");
     private static final Pattern ANY_METRIC = Pattern.compile("\\A(?:# (?:HELP|TYPE|UNIT) |# EOF)");
     private static final Pattern DELIMITER = Pattern.compile("^[A-Za-z0-9]+([^A-Za-z0-9]+)");
+    private static final Pattern BLANKS = Pattern.compile(" +");
     private static final Pattern SACCT_ROW =
             Pattern.compile("(?:^|\\|)\\d+(?:_\\d+|\\+\\d+)?(?:\\.[a-z0-9]+)?\\|");
     private static final String RESERVATIONS =
@@ -164,9 +165,8 @@ public record InputFiles(List<InputFile> files, List<Ignored> ignored) {
             names.add(n.toLowerCase(java.util.Locale.ROOT));
         }
         Matcher delimiter = DELIMITER.matcher(line);
-        boolean columns =
-                delimiter.find()
-                        && (!delimiter.group(1).isBlank() || delimiter.group(1).contains("\t"));
+        // Columns padded with blanks are sacct's other output.
+        boolean columns = delimiter.find() && !BLANKS.matcher(delimiter.group(1)).matches();
         if (!columns || line.contains("TRES_PER_NODE") || line.contains("=")) {
             return false;
         }
