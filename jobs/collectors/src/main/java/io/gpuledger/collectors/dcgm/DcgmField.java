@@ -108,6 +108,14 @@ public enum DcgmField {
         return BY_NAME.get(name);
     }
 
+    static boolean isDcgm(String metric) {
+        return metric.startsWith("DCGM_FI_") || metric.startsWith("dcgm_");
+    }
+
+    static boolean isBlank(BigDecimal read) {
+        return read.signum() < 0 || read.compareTo(BigDecimal.valueOf(BLANK_32)) >= 0;
+    }
+
     /** The stored value, or null when it is blank or out of range. */
     @Nullable Long stored(BigDecimal read) {
         if (read.signum() < 0 || read.compareTo(LARGEST) >= 0) {

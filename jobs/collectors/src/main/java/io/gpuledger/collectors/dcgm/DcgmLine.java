@@ -8,7 +8,8 @@ import java.math.RoundingMode;
 import org.jspecify.annotations.Nullable;
 
 /** One sample line of Prometheus or OpenMetrics text, cut into its parts. */
-record DcgmLine(String metric, String labels, String value, @Nullable String time) {
+record DcgmLine(
+        String metric, String labels, String value, @Nullable String time, boolean endsWell) {
     private static final BigDecimal SECONDS_BELOW = new BigDecimal("100000000000");
     private static final int PLAIN_DIGITS = 18;
 
@@ -33,11 +34,19 @@ record DcgmLine(String metric, String labels, String value, @Nullable String tim
         boolean exemplar = timeFrom < line.length() && line.charAt(timeFrom) == '#';
         String time = timeEnd == timeFrom || exemplar ? null : line.substring(timeFrom, timeEnd);
         int rest = blanks(line, timeEnd);
-        if (!exemplar && rest < line.length() && line.charAt(rest) != '#') {
+        return new DcgmLine(
+                line.substring(0, metricEnd),
+                labels,
+                line.substring(at, valueEnd),
+                time,
+                exemplar || rest == line.length() || line.charAt(rest) == '#');
+    }
+
+    /** Only an exemplar may follow the timestamp. */
+    void checkEnd() throws BadRecordException {
+        if (!endsWell) {
             throw new BadRecordException("UNREADABLE", "text after the timestamp");
         }
-        return new DcgmLine(
-                line.substring(0, metricEnd), labels, line.substring(at, valueEnd), time);
     }
 
     private static boolean ends(char c) {
@@ -82,10 +91,16 @@ record DcgmLine(String metric, String labels, String value, @Nullable String tim
         if (plain >= 0) {
             return plain;
         }
-        if (value.equalsIgnoreCase("NaN") || value.endsWith("Inf")) {
-            return null;
-        }
-        return field.stored(Decimals.parse(value, metric));
+        return isNoNumber() ? null : field.stored(Decimals.parse(value, metric));
+    }
+
+    /** Of a metric that is not kept: it says nothing at all. */
+    boolean isBlank() throws BadRecordException {
+        return isNoNumber() || DcgmField.isBlank(Decimals.parse(value, metric));
+    }
+
+    private boolean isNoNumber() {
+        return value.equalsIgnoreCase("NaN") || value.endsWith("Inf");
     }
 
     /** Milliseconds, or seconds as OpenMetrics has them. */

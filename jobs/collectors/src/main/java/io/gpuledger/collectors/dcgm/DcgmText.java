@@ -102,11 +102,30 @@ public final class DcgmText {
             DcgmField field = DcgmField.byName(l.metric());
             if (field == null) {
                 tally.ignored("other metric");
+                notePresence(l);
                 return;
             }
+            l.checkEnd();
             add(l, field);
         } catch (BadRecordException e) {
             tally.deadLetter(e.reason(), e.detail(), number, line);
+        }
+    }
+
+    /** A field that is not kept still proves that the card is there. */
+    private void notePresence(DcgmLine l) {
+        try {
+            if (DcgmField.isDcgm(l.metric()) && !l.isBlank()) {
+                DcgmLabels labels = labels(l.labels());
+                Long time = time(l);
+                String on = host(labels);
+                if (time != null && !on.isEmpty()) {
+                    gpu(labels, on, time);
+                }
+            }
+        } catch (BadRecordException e) {
+            // Rows of links, switches and processors have no GPU: nothing is lost with them.
+            tally.droppedField();
         }
     }
 
@@ -122,9 +141,8 @@ public final class DcgmText {
             return;
         }
         DcgmLabels labels = labels(l.labels());
-        Long stated = l.timeMs();
-        Long time = stated == null ? instantMs : stated;
-        String on = labels.host().isEmpty() ? fallbackHost : labels.host();
+        Long time = time(l);
+        String on = host(labels);
         if (time == null) {
             undated++;
             throw new BadRecordException(
@@ -134,14 +152,7 @@ public final class DcgmText {
             throw new BadRecordException(
                     "UNREADABLE", "sample without a Hostname or instance label");
         }
-        if (!on.equals(host) || time != at || gpus.size() >= GPU_LIMIT) {
-            flush();
-            host = on;
-            at = time;
-        }
-        Key key = new Key(labels.gpu(), labels.instance(), labels.uuid());
-        Gpu gpu = gpus.computeIfAbsent(key, k -> new Gpu());
-        gpu.learn(labels);
+        Gpu gpu = gpu(labels, on, time);
         Long before = gpu.values.put(field, value);
         if (before == null) {
             tally.used();
@@ -151,6 +162,28 @@ public final class DcgmText {
         if (before > value) {
             gpu.values.put(field, before);
         }
+    }
+
+    private @Nullable Long time(DcgmLine l) throws BadRecordException {
+        Long stated = l.timeMs();
+        return stated == null ? instantMs : stated;
+    }
+
+    private String host(DcgmLabels labels) {
+        return labels.host().isEmpty() ? fallbackHost : labels.host();
+    }
+
+    /** The GPU in the scrape that the line belongs to; a line of another one closes the last. */
+    private Gpu gpu(DcgmLabels labels, String on, long time) {
+        if (!on.equals(host) || time != at || gpus.size() >= GPU_LIMIT) {
+            flush();
+            host = on;
+            at = time;
+        }
+        Key key = new Key(labels.gpu(), labels.instance(), labels.uuid());
+        Gpu gpu = gpus.computeIfAbsent(key, k -> new Gpu());
+        gpu.learn(labels);
+        return gpu;
     }
 
     private DcgmLabels labels(String text) throws BadRecordException {
