@@ -67,13 +67,17 @@ final class Collected implements InputSink {
     static Collected of(Path path, ZoneId zone, @Nullable Long observedAt) throws InputException {
         Collected c = new Collected();
         for (InputFile f : InputFiles.expand(List.of(path)).files()) {
-            if (f.format().family() == InputFormat.Family.DCGM) {
-                new DcgmFileReader(new DcgmFileReader.Options("c1", 30_000)).read(f, c);
-            } else {
-                new SlurmFileReader(new SlurmFileReader.Options("c1", zone, observedAt)).read(f, c);
-            }
+            c.read(f, zone, observedAt);
         }
         return c;
+    }
+
+    void read(InputFile f, ZoneId zone, @Nullable Long observedAt) throws InputException {
+        if (f.format().family() == InputFormat.Family.DCGM) {
+            new DcgmFileReader(new DcgmFileReader.Options("c1", 30_000)).read(f, this);
+        } else {
+            new SlurmFileReader(new SlurmFileReader.Options("c1", zone, observedAt)).read(f, this);
+        }
     }
 
     static Collected text(Path directory, String name, String text, String zone)

@@ -104,13 +104,15 @@ class FormatsTest {
                         CANCELLED by 0;10;2024-01-01T01:00:00;2024-01-01T00:00:00;;a;b
                         """,
                         "Europe/Copenhagen");
-        assertThat(c.jobs).hasSize(2);
+        assertThat(c.jobs).hasSize(3);
         assertThat(c.jobs.get(0).getStartMs()).isEqualTo(1_704_063_600_000L);
         assertThat(c.jobs.get(0).getGpuCount()).isEqualTo(2);
         assertThat(c.jobs.get(1).getGpuCount()).isZero();
         assertThat(c.jobs.get(1).getEndMs()).isNull();
         assertThat(c.jobs.get(1).getName()).isEqualTo("two lines");
-        assertThat(c.deadLetters).hasSize(1);
+        assertThat(c.jobs.get(2).getName()).isEqualTo("a;b");
+        assertThat(c.jobs.get(2).getState()).isEqualTo("CANCELLED");
+        assertThat(c.deadLetters).isEmpty();
         InputCount n = c.counts.get(0);
         assertThat(n.balanced()).isTrue();
         assertThat(n.read()).isEqualTo(5);

@@ -3,6 +3,8 @@ package io.gpuledger.collectors.dcgm;
 import java.math.BigDecimal;
 import java.math.RoundingMode;
 import java.util.HashMap;
+import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
@@ -43,15 +45,42 @@ public enum DcgmField {
         }
     }
 
-    private static final BigDecimal BLANK_64 = new BigDecimal("9223372036854775792");
-    private static final BigDecimal BLANK_32 = new BigDecimal("2147483632");
+    /**
+     * DCGM marks what it does not know with 0x7ffffff0 and up (32 bits), 2^47 (floating point) or
+     * 0x7ffffffffffffff0 and up (64 bits), and these come rounded, up or down, by what wrote them.
+     * No field but the energy counter has values near the first.
+     */
+    private static final long BLANK_32 = 2_147_000_000L;
+
+    /** In millijoules 39 MWh: no driver stays loaded for as long as a card takes to that. */
+    private static final long BLANK_FLOAT = 140_737_000_000_000L;
+
+    private static final BigDecimal LARGEST = BigDecimal.valueOf(Long.MAX_VALUE);
+
+    /** A ratio of two counters read one after the other may be a little more than one. */
+    private static final long ROUNDING_PPM = 10;
+
+    private static final int PLAIN_DIGITS = 15;
+
+    private static final long[] POWERS = new long[PLAIN_DIGITS + 2];
+
+    static {
+        POWERS[0] = 1;
+        for (int i = 1; i < POWERS.length; i++) {
+            POWERS[i] = POWERS[i - 1] * 10;
+        }
+    }
+
     private static final long FULL_PPM = 1_000_000;
     private static final Map<String, DcgmField> BY_NAME = new HashMap<>();
 
     static {
         for (DcgmField f : values()) {
-            BY_NAME.put(f.name, f);
-            BY_NAME.put(f.legacyName, f);
+            for (String n : List.of(f.name, f.legacyName, f.name.toLowerCase(Locale.ROOT))) {
+                BY_NAME.put(n, f);
+                // OpenMetrics ends the name of a counter so.
+                BY_NAME.put(n + "_total", f);
+            }
         }
     }
 
@@ -79,15 +108,79 @@ public enum DcgmField {
         return BY_NAME.get(name);
     }
 
+    static boolean isDcgm(String metric) {
+        return metric.startsWith("DCGM_FI_") || metric.startsWith("dcgm_");
+    }
+
+    static boolean isBlank(BigDecimal read) {
+        return read.signum() < 0 || read.compareTo(BigDecimal.valueOf(BLANK_32)) >= 0;
+    }
+
     /** The stored value, or null when it is blank or out of range. */
     @Nullable Long stored(BigDecimal read) {
-        // A 32-bit blank is a possible value of the energy counter only.
-        BigDecimal blank = unit == Unit.MILLIJOULE ? BLANK_64 : BLANK_32;
-        if (read.signum() < 0 || read.compareTo(blank) >= 0) {
+        if (read.signum() < 0 || read.compareTo(LARGEST) >= 0) {
             return null;
         }
-        long v = read.movePointRight(unit.shift).setScale(0, RoundingMode.HALF_EVEN).longValue();
+        if (read.longValue() >= blank()) {
+            return null;
+        }
+        return inRange(
+                read.movePointRight(unit.shift).setScale(0, RoundingMode.HALF_EVEN).longValue());
+    }
+
+    private long blank() {
+        return unit == Unit.MILLIJOULE ? BLANK_FLOAT : BLANK_32;
+    }
+
+    private @Nullable Long inRange(long v) {
         boolean ratio = unit == Unit.PERCENT_TO_PPM || unit == Unit.RATIO_TO_PPM;
-        return ratio && v > FULL_PPM ? null : v;
+        if (!ratio || v <= FULL_PPM) {
+            return v;
+        }
+        return v <= FULL_PPM + ROUNDING_PPM ? FULL_PPM : null;
+    }
+
+    /**
+     * The same for the plain decimals that exporters write, without a number object for each; -1
+     * where the text is anything else or the value needs a closer look.
+     */
+    long storedPlain(String text) {
+        if (text.length() > PLAIN_DIGITS + 1) {
+            return -1;
+        }
+        long digits = 0;
+        int fraction = -1;
+        for (int i = 0; i < text.length(); i++) {
+            char c = text.charAt(i);
+            if (c >= '0' && c <= '9') {
+                digits = digits * 10 + (c - '0');
+                fraction += fraction >= 0 ? 1 : 0;
+            } else if (c == '.' && fraction < 0 && i > 0) {
+                fraction = 0;
+            } else {
+                return -1;
+            }
+        }
+        if (text.isEmpty() || text.length() - Math.min(1, fraction + 1) > PLAIN_DIGITS) {
+            return -1;
+        }
+        return scaled(digits, Math.max(0, fraction));
+    }
+
+    private long scaled(long digits, int fraction) {
+        if (digits / POWERS[fraction] >= blank()) {
+            return -1;
+        }
+        int up = unit.shift - fraction;
+        long v = up >= 0 ? digits * POWERS[up] : roundedHalfEven(digits, POWERS[-up]);
+        Long checked = up > 0 && digits > Long.MAX_VALUE / POWERS[up] ? null : inRange(v);
+        return checked == null ? -1 : checked;
+    }
+
+    private static long roundedHalfEven(long digits, long by) {
+        long quotient = digits / by;
+        long twice = 2 * (digits % by);
+        boolean up = twice > by || (twice == by && quotient % 2 == 1);
+        return up ? quotient + 1 : quotient;
     }
 }

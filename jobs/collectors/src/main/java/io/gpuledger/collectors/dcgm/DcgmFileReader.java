@@ -4,10 +4,9 @@ import io.gpuledger.collectors.file.InputException;
 import io.gpuledger.collectors.file.InputFile;
 import io.gpuledger.collectors.file.InputSink;
 import io.gpuledger.collectors.file.InputTally;
-import java.io.BufferedReader;
+import io.gpuledger.collectors.file.Lines;
 import java.io.IOException;
-import java.io.InputStreamReader;
-import java.nio.charset.StandardCharsets;
+import java.io.InputStream;
 import java.util.OptionalLong;
 
 /** Reads one file of telemetry line by line. */
@@ -33,19 +32,29 @@ public final class DcgmFileReader {
                         "",
                         tally,
                         sink::scrape);
-        try (BufferedReader in =
-                new BufferedReader(new InputStreamReader(file.open(), StandardCharsets.UTF_8))) {
-            long number = 0;
-            String line = in.readLine();
-            while (line != null) {
-                number++;
-                text.line(line, number);
-                line = in.readLine();
+        try (InputStream in = file.open()) {
+            Lines lines = new Lines(in);
+            for (String line = lines.next(); line != null; line = lines.next()) {
+                if (lines.cut()) {
+                    tally.deadLetter(
+                            "UNREADABLE",
+                            "line is longer than " + Lines.LIMIT,
+                            lines.number(),
+                            line);
+                } else {
+                    text.line(line, lines.number());
+                }
             }
         } catch (IOException e) {
             throw InputFile.unreadable(file.path(), e);
         }
         text.flush();
+        if (text.undated() > 0 && tally.usedSoFar() == 0) {
+            throw new InputException(
+                    file.path(),
+                    "holds samples but no timestamps; begin its name with the epoch seconds of the"
+                            + " scrape");
+        }
         tally.close();
     }
 }

@@ -5,10 +5,11 @@ import io.gpuledger.collectors.file.InputTally;
 import io.gpuledger.schemas.GpuSampleRecord;
 import io.gpuledger.schemas.HostScrapeRecord;
 import java.util.ArrayList;
+import java.util.EnumMap;
+import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.TreeMap;
 import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
@@ -18,9 +19,29 @@ import org.jspecify.annotations.Nullable;
 public final class DcgmText {
     private static final int GPU_LIMIT = 4096;
 
+    /** Series whose labels are remembered; a cluster has some ten thousand. */
+    private static final int LABELS_LIMIT = 1 << 16;
+
+    /** Longer labels are parsed each time: what is remembered must stay small. */
+    private static final int LABELS_LENGTH = 2048;
+
     private record Key(int gpu, int instance, String uuid) {}
 
-    private record Gpu(String model, String profile, String job, Map<DcgmField, Long> values) {}
+    private static final class Gpu {
+        private String model = "";
+        private String profile = "";
+        private String job = "";
+        private final Map<DcgmField, Long> values = new EnumMap<>(DcgmField.class);
+
+        /**
+         * A label may be on some rows of a GPU only; the greater text, so that order is nothing.
+         */
+        private void learn(DcgmLabels l) {
+            model = l.model().compareTo(model) > 0 ? l.model() : model;
+            profile = l.profile().compareTo(profile) > 0 ? l.profile() : profile;
+            job = l.job().compareTo(job) > 0 ? l.job() : job;
+        }
+    }
 
     private final String cluster;
     private final int intervalMs;
@@ -29,9 +50,11 @@ public final class DcgmText {
     private final String fallbackHost;
     private final InputTally tally;
     private final Consumer<HostScrapeRecord> out;
+    private final Map<String, DcgmLabels> known = new HashMap<>();
     private final Map<Key, Gpu> gpus = new LinkedHashMap<>();
     private String host = "";
     private long at;
+    private long undated;
 
     DcgmText(
             String cluster,
@@ -79,85 +102,112 @@ public final class DcgmText {
             DcgmField field = DcgmField.byName(l.metric());
             if (field == null) {
                 tally.ignored("other metric");
-                tally.droppedField();
+                notePresence(l);
                 return;
             }
+            l.checkEnd();
             add(l, field);
         } catch (BadRecordException e) {
             tally.deadLetter(e.reason(), e.detail(), number, line);
         }
     }
 
+    /** A field that is not kept still proves that the card is there. */
+    private void notePresence(DcgmLine l) {
+        try {
+            if (DcgmField.isDcgm(l.metric()) && !l.isBlank()) {
+                DcgmLabels labels = labels(l.labels());
+                Long time = time(l);
+                String on = host(labels);
+                if (time != null && !on.isEmpty()) {
+                    gpu(labels, on, time);
+                }
+            }
+        } catch (BadRecordException e) {
+            // Rows of links, switches and processors have no GPU: nothing is lost with them.
+            tally.droppedField();
+        }
+    }
+
+    /** Samples that had no time and got none. */
+    long undated() {
+        return undated;
+    }
+
     private void add(DcgmLine l, DcgmField field) throws BadRecordException {
-        Long value = l.value() == null ? null : field.stored(l.value());
+        Long value = l.stored(field);
         if (value == null) {
             tally.ignored("blank");
             return;
         }
-        Long time = l.timeMs() == null ? instantMs : l.timeMs();
-        String on = l.host().isEmpty() ? fallbackHost : l.host();
+        DcgmLabels labels = labels(l.labels());
+        Long time = time(l);
+        String on = host(labels);
         if (time == null) {
-            throw new BadRecordException("BAD_TIME", "sample without a timestamp");
+            undated++;
+            throw new BadRecordException(
+                    "BAD_TIME", "sample without a timestamp; begin the file's name with its time");
         }
         if (on.isEmpty()) {
-            throw new BadRecordException("UNREADABLE", "sample without a Hostname label");
+            throw new BadRecordException(
+                    "UNREADABLE", "sample without a Hostname or instance label");
         }
-        Key key =
-                new Key(
-                        index(l.label("gpu"), "gpu"),
-                        l.label("GPU_I_ID").isEmpty() ? -1 : index(l.label("GPU_I_ID"), "GPU_I_ID"),
-                        l.label("UUID"));
+        Gpu gpu = gpu(labels, on, time);
+        Long before = gpu.values.put(field, value);
+        if (before == null) {
+            tally.used();
+            return;
+        }
+        tally.duplicate();
+        if (before > value) {
+            gpu.values.put(field, before);
+        }
+    }
+
+    private @Nullable Long time(DcgmLine l) throws BadRecordException {
+        Long stated = l.timeMs();
+        return stated == null ? instantMs : stated;
+    }
+
+    private String host(DcgmLabels labels) {
+        return labels.host().isEmpty() ? fallbackHost : labels.host();
+    }
+
+    /** The GPU in the scrape that the line belongs to; a line of another one closes the last. */
+    private Gpu gpu(DcgmLabels labels, String on, long time) {
         if (!on.equals(host) || time != at || gpus.size() >= GPU_LIMIT) {
             flush();
             host = on;
             at = time;
         }
-        Gpu gpu =
-                gpus.computeIfAbsent(
-                        key,
-                        k ->
-                                new Gpu(
-                                        l.label("modelName"),
-                                        l.label("GPU_I_PROFILE"),
-                                        l.label("hpc_job"),
-                                        new TreeMap<>()));
-        if (gpu.values().containsKey(field)) {
-            tally.duplicate();
-        } else {
-            tally.used();
-        }
-        gpu.values().merge(field, value, Math::max);
+        Key key = new Key(labels.gpu(), labels.instance(), labels.uuid());
+        Gpu gpu = gpus.computeIfAbsent(key, k -> new Gpu());
+        gpu.learn(labels);
+        return gpu;
     }
 
-    private static int index(String s, String label) throws BadRecordException {
-        if (s.isEmpty() || s.length() > 5 || !s.chars().allMatch(c -> c >= '0' && c <= '9')) {
-            throw new BadRecordException(
-                    "UNREADABLE", "label " + label + " '" + s + "' is no index");
+    private DcgmLabels labels(String text) throws BadRecordException {
+        DcgmLabels labels = known.get(text);
+        if (labels == null) {
+            labels = DcgmLabels.parse(text);
+            if (text.length() <= LABELS_LENGTH) {
+                if (known.size() >= LABELS_LIMIT) {
+                    known.clear();
+                }
+                known.put(text, labels);
+            }
         }
-        return Integer.parseInt(s);
+        return labels;
     }
 
     void flush() {
         if (gpus.isEmpty()) {
             return;
         }
-        TreeMap<DcgmField, Integer> fields = new TreeMap<>();
-        gpus.values().forEach(g -> g.values().keySet().forEach(f -> fields.put(f, f.id())));
+        Map<DcgmField, Integer> fields = new EnumMap<>(DcgmField.class);
+        gpus.values().forEach(g -> g.values.keySet().forEach(f -> fields.put(f, f.id())));
         List<GpuSampleRecord> samples = new ArrayList<>();
-        gpus.forEach(
-                (k, g) -> {
-                    GpuSampleRecord s = new GpuSampleRecord();
-                    s.setGpuIndex(k.gpu());
-                    s.setInstance(k.instance());
-                    s.setUuid(k.uuid());
-                    s.setModel(g.model());
-                    s.setInstanceProfile(g.profile());
-                    s.setHpcJob(g.job());
-                    List<@Nullable Long> values = new ArrayList<>();
-                    fields.keySet().forEach(f -> values.add(g.values().get(f)));
-                    s.setValues(values);
-                    samples.add(s);
-                });
+        gpus.forEach((k, g) -> samples.add(sample(k, g, fields.keySet())));
         HostScrapeRecord r = new HostScrapeRecord();
         r.setCluster(cluster);
         r.setHost(host);
@@ -168,5 +218,19 @@ public final class DcgmText {
         r.setGpus(samples);
         out.accept(r);
         gpus.clear();
+    }
+
+    private static GpuSampleRecord sample(Key k, Gpu g, Iterable<DcgmField> fields) {
+        GpuSampleRecord s = new GpuSampleRecord();
+        s.setGpuIndex(k.gpu());
+        s.setInstance(k.instance());
+        s.setUuid(k.uuid());
+        s.setModel(g.model);
+        s.setInstanceProfile(g.profile);
+        s.setHpcJob(g.job);
+        List<@Nullable Long> values = new ArrayList<>();
+        fields.forEach(f -> values.add(g.values.get(f)));
+        s.setValues(values);
+        return s;
     }
 }

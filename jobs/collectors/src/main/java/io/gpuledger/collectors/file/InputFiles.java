@@ -12,6 +12,7 @@ import java.util.ArrayList;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Set;
+import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
@@ -21,10 +22,17 @@ public record InputFiles(List<InputFile> files, List<Ignored> ignored) {
     private static final int PEEK = 1 << 16;
     private static final JsonFactory JSON = new JsonFactory();
     private static final Pattern METRIC =
-            Pattern.compile("(?m)^(?:DCGM_FI_[A-Z0-9_]+|dcgm_[a-z0-9_]+)\\s*\\{");
+            Pattern.compile("(?m)^(?:DCGM_FI_[A-Za-z0-9_]+|dcgm_[a-z0-9_]+)\\s*\\{");
     private static final Pattern METRIC_COMMENT =
             Pattern.compile("(?m)^# (?:HELP|TYPE) (?:DCGM_FI_|dcgm_)");
     private static final Pattern ANY_METRIC = Pattern.compile("\\A(?:# (?:HELP|TYPE|UNIT) |# EOF)");
+    private static final Pattern DELIMITER = Pattern.compile("^[A-Za-z0-9]+([^A-Za-z0-9]+)");
+    private static final Pattern BLANKS = Pattern.compile(" +");
+    private static final Pattern SACCT_ROW =
+            Pattern.compile("(?:^|\\|)\\d+(?:_\\d+|\\+\\d+)?(?:\\.[a-z0-9]+)?\\|");
+    private static final String RESERVATIONS =
+            "reservations; the state of a node already tells that it is reserved: give scontrol show"
+                    + " node or sinfo --json";
     private static final Set<String> SACCT_COLUMNS =
             Set.of(
                     "jobid",
@@ -69,7 +77,7 @@ public record InputFiles(List<InputFile> files, List<Ignored> ignored) {
                                 "unknown format ("
                                         + f.what()
                                         + "); give scontrol, squeue --json, sacct -P, sacct --json,"
-                                        + " hook, jobcomp or Prometheus text");
+                                        + " hook, jobcomp, host configuration or Prometheus text");
                     }
                     files.add(new InputFile(path, f.format()));
                 }
@@ -128,6 +136,9 @@ public record InputFiles(List<InputFile> files, List<Ignored> ignored) {
         if (stripped.startsWith("NodeName=") && stripped.contains("State=")) {
             return new Finding(InputFormat.SCONTROL_NODES, "");
         }
+        if (stripped.startsWith("ReservationName=")) {
+            return new Finding(null, RESERVATIONS);
+        }
         if (METRIC.matcher(text).find() || METRIC_COMMENT.matcher(text).find()) {
             return new Finding(InputFormat.DCGM, "");
         }
@@ -138,6 +149,10 @@ public record InputFiles(List<InputFile> files, List<Ignored> ignored) {
         if (isSacctHeader(first)) {
             return new Finding(InputFormat.SACCT, "");
         }
+        if (SACCT_ROW.matcher(first).find()) {
+            return new Finding(
+                    null, "looks like sacct rows without the header; run sacct without --noheader");
+        }
         return new Finding(
                 null,
                 "text beginning with '" + first.substring(0, Math.min(40, first.length())) + "'");
@@ -146,10 +161,13 @@ public record InputFiles(List<InputFile> files, List<Ignored> ignored) {
     /** A header of column names is not enough: sacctmgr prints those too, without jobs. */
     private static boolean isSacctHeader(String line) {
         Set<String> names = new LinkedHashSet<>();
-        for (String n : line.split("[^A-Za-z0-9_]+", -1)) {
+        for (String n : line.split("[^A-Za-z0-9]+", -1)) {
             names.add(n.toLowerCase(java.util.Locale.ROOT));
         }
-        if (line.contains(" ") || line.contains("TRES_PER_NODE") || line.contains("=")) {
+        Matcher delimiter = DELIMITER.matcher(line);
+        // Columns padded with blanks are sacct's other output.
+        boolean columns = delimiter.find() && !BLANKS.matcher(delimiter.group(1)).matches();
+        if (!columns || line.contains("TRES_PER_NODE") || line.contains("=")) {
             return false;
         }
         names.retainAll(SACCT_COLUMNS);
@@ -178,11 +196,24 @@ public record InputFiles(List<InputFile> files, List<Ignored> ignored) {
         if (keys.contains("jobs")) {
             return new Finding(InputFormat.SLURM_JOBS_JSON, "");
         }
+        if (keys.contains("host_configuration")) {
+            return new Finding(InputFormat.HOST_CONFIGURATION, "");
+        }
+        if (keys.contains("jobid")
+                || keys.contains("_source")
+                || keys.equals(Set.of("index"))
+                || (keys.contains("body") && keys.contains("ts"))) {
+            return new Finding(InputFormat.JOBCOMP, "");
+        }
+        // After job completion records: those have nodes too.
         if (keys.contains("nodes")) {
             return new Finding(InputFormat.SLURM_NODES_JSON, "");
         }
-        if (keys.contains("jobid") || (keys.contains("body") && keys.contains("ts"))) {
-            return new Finding(InputFormat.JOBCOMP, "");
+        if (keys.contains("hits")) {
+            return new Finding(InputFormat.JOBCOMP_SEARCH, "");
+        }
+        if (keys.contains("reservations")) {
+            return new Finding(null, RESERVATIONS);
         }
         return new Finding(null, "JSON with keys " + keys);
     }

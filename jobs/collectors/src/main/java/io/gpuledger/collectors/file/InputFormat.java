@@ -9,6 +9,8 @@ public enum InputFormat {
     SACCT(Family.SLURM),
     HOOKS(Family.SLURM),
     JOBCOMP(Family.SLURM),
+    JOBCOMP_SEARCH(Family.SLURM),
+    HOST_CONFIGURATION(Family.SLURM),
     DCGM(Family.DCGM);
 
     /** Which reader takes it. */

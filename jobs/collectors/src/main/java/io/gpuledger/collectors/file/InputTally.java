@@ -7,6 +7,7 @@ import java.util.TreeMap;
 /** Counts the records of one file while it is read. */
 public final class InputTally {
     private static final int PAYLOAD_LIMIT = 4096;
+    private static final int DETAIL_LIMIT = 500;
 
     private final String cluster;
     private final String file;
@@ -55,13 +56,29 @@ public final class InputTally {
         r.setCluster(cluster);
         r.setRecordedAtMs(System.currentTimeMillis());
         r.setReason(reason);
-        r.setDetail(detail);
+        r.setDetail(cut(detail, DETAIL_LIMIT));
         r.setSource(file);
         r.setPartition(-1);
         r.setPosition(position);
-        r.setPayload(
-                payload.length() > PAYLOAD_LIMIT ? payload.substring(0, PAYLOAD_LIMIT) : payload);
+        r.setPayload(cut(payload, PAYLOAD_LIMIT));
         sink.deadLetter(r);
+    }
+
+    /** Never between the halves of a character: the rest must still be text. */
+    private static String cut(String text, int limit) {
+        if (text.length() <= limit) {
+            return text;
+        }
+        int end = Character.isHighSurrogate(text.charAt(limit - 1)) ? limit - 1 : limit;
+        return text.substring(0, end);
+    }
+
+    public long deadLettersSoFar() {
+        return deadLettered;
+    }
+
+    public long usedSoFar() {
+        return used;
     }
 
     public void close() {

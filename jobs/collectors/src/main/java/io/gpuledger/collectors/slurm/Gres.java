@@ -4,12 +4,15 @@ import io.gpuledger.collectors.file.BadRecordException;
 import io.gpuledger.schemas.ConfiguredGresRecord;
 import io.gpuledger.schemas.NodeDeviceRecord;
 import java.util.ArrayList;
+import java.util.BitSet;
 import java.util.List;
 
 /** GRES texts of one node: {@code gpu:h100:2(IDX:0-1),shard:3(IDX:0(3/4))}. */
 public final class Gres {
-    private static final int INDEX_LIMIT = 4096;
-    private static final int COUNT_LIMIT = 100_000;
+    private static final int INDEX_LIMIT = 1024;
+    private static final int COUNT_LIMIT = 65_536;
+
+    private static final int ITEM_LIMIT = 64;
 
     private Gres() {}
 
@@ -25,7 +28,9 @@ public final class Gres {
             d.setGresType(item.type());
             List<Integer> indices = new ArrayList<>();
             List<Integer> counts = new ArrayList<>();
-            if (item.inside().startsWith("IDX:") && !item.inside().equals("IDX:N/A")) {
+            if (item.inside().startsWith("IDX:")
+                    && !item.inside().equals("IDX:N/A")
+                    && !item.inside().equals("IDX:")) {
                 indices(item.inside().substring(4), indices, counts);
             }
             d.setIndices(indices);
@@ -59,17 +64,22 @@ public final class Gres {
 
     private static void indices(String text, List<Integer> indices, List<Integer> counts)
             throws BadRecordException {
+        BitSet seen = new BitSet();
         for (String token : TopLevel.split(text, '(', ')')) {
             int open = token.indexOf('(');
             String range = open < 0 ? token : token.substring(0, open);
             int dash = range.indexOf('-');
             int lo = Integers.parse(dash < 0 ? range : range.substring(0, dash), "GRES " + text);
             int hi = dash < 0 ? lo : Integers.parse(range.substring(dash + 1), "GRES " + text);
-            if (hi < lo || hi > INDEX_LIMIT) {
+            if (hi < lo || hi >= INDEX_LIMIT) {
                 throw new BadRecordException(
                         "BAD_GRES", "index range '" + range + "' is impossible");
             }
             for (int i = lo; i <= hi; i++) {
+                if (seen.get(i)) {
+                    throw new BadRecordException("BAD_GRES", "index " + i + " is there twice");
+                }
+                seen.set(i);
                 indices.add(i);
                 int slash = token.indexOf('/');
                 if (open >= 0 && slash > open) {
@@ -100,11 +110,14 @@ public final class Gres {
             boolean counted =
                     parts.length > 1
                             && !last.isEmpty()
-                            && Character.isDigit(last.charAt(0))
-                            && last.chars().allMatch(Character::isDigit);
+                            && last.chars().allMatch(c -> c >= '0' && c <= '9');
             int count = counted ? Integers.parse(last, "GRES " + text) : 1;
             if (count > COUNT_LIMIT) {
                 throw new BadRecordException("BAD_GRES", "count in '" + token + "' is impossible");
+            }
+            if (out.size() >= ITEM_LIMIT) {
+                throw new BadRecordException(
+                        "BAD_GRES", "more than " + ITEM_LIMIT + " kinds of GPU on one node");
             }
             int end = counted ? parts.length - 1 : parts.length;
             out.add(new Item(kind, end > 1 ? parts[1] : "", count, inside));

@@ -6,8 +6,14 @@ import java.util.List;
 
 /** Slurm's node lists: {@code n[5-6,09-11],rack[1-2]node03}. */
 public final class HostList {
-    /** Beyond any real cluster: a hostile list must not fill the memory. */
-    private static final int LIMIT = 100_000;
+    /** The longest host name there is. */
+    static final int NAME_LIMIT = 255;
+
+    /** Beyond any GPU cluster: sixty characters must not become a hundred thousand names. */
+    private static final int LIMIT = 16_384;
+
+    /** Bracketed groups of one name; each is a level of recursion. */
+    private static final int GROUP_LIMIT = 8;
 
     private HostList() {}
 
@@ -19,22 +25,23 @@ public final class HostList {
             return out;
         }
         for (String part : TopLevel.split(s, '[', ']')) {
-            one(part, out, list);
+            one(part, 0, out, list);
         }
         return out;
     }
 
-    private static void one(String part, List<String> out, String whole) throws BadRecordException {
+    private static void one(String part, int group, List<String> out, String whole)
+            throws BadRecordException {
         int open = part.indexOf('[');
         if (open < 0) {
-            if (out.size() >= LIMIT) {
+            if (out.size() >= LIMIT || part.length() > NAME_LIMIT || part.indexOf(']') >= 0) {
                 throw bad(whole);
             }
             out.add(part);
             return;
         }
         int close = part.indexOf(']', open);
-        if (close < 0) {
+        if (close < 0 || group >= GROUP_LIMIT) {
             throw bad(whole);
         }
         String prefix = part.substring(0, open);
@@ -43,17 +50,15 @@ public final class HostList {
             int dash = range.indexOf('-');
             String from = dash < 0 ? range : range.substring(0, dash);
             String to = dash < 0 ? range : range.substring(dash + 1);
-            int lo = Integers.parse(from, "node list " + whole);
-            int hi = Integers.parse(to, "node list " + whole);
+            int lo = Integers.parse(from, "a node list");
+            int hi = Integers.parse(to, "a node list");
             if (hi < lo || hi - lo >= LIMIT) {
                 throw bad(whole);
             }
             for (int i = lo; i <= hi; i++) {
                 String n = Integer.toString(i);
-                one(
-                        prefix + "0".repeat(Math.max(0, from.length() - n.length())) + n + suffix,
-                        out,
-                        whole);
+                String padding = "0".repeat(Math.max(0, from.length() - n.length()));
+                one(prefix + padding + n + suffix, group + 1, out, whole);
             }
         }
     }

@@ -1,7 +1,6 @@
 package io.gpuledger.collectors.slurm;
 
 import io.gpuledger.collectors.file.BadRecordException;
-import io.gpuledger.schemas.NodeDeviceRecord;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
@@ -18,7 +17,10 @@ final class JobText {
     private static final Pattern PAIR = Pattern.compile("(?<=\\s|^)([A-Z][A-Za-z_:/*]*)=(\\S*)");
 
     private final Map<String, String> values = new HashMap<>();
-    private final List<NodeDeviceRecord> devices = new ArrayList<>();
+    private final List<Devices> devices = new ArrayList<>();
+
+    /** Nodes with the same devices each. */
+    record Devices(String nodes, String gres) {}
 
     JobText(String text) throws BadRecordException {
         Matcher user = USER.matcher(text);
@@ -45,7 +47,7 @@ final class JobText {
         values.put("User", name);
     }
 
-    private void pairs(String text) throws BadRecordException {
+    private void pairs(String text) {
         Matcher m = PAIR.matcher(text);
         String nodes = "";
         while (m.find()) {
@@ -54,8 +56,8 @@ final class JobText {
             if (key.equals("Nodes")) {
                 nodes = value;
             } else if (key.equals("GRES") && !nodes.isEmpty()) {
-                for (String host : HostList.expand(nodes)) {
-                    devices.addAll(Gres.devices(value, host));
+                if (!value.isEmpty() && !value.equals("(null)")) {
+                    devices.add(new Devices(nodes, value));
                 }
             } else {
                 values.putIfAbsent(key, value);
@@ -68,7 +70,12 @@ final class JobText {
         return v == null || v.isEmpty() || v.equals("(null)") ? null : v;
     }
 
-    List<NodeDeviceRecord> devices() {
+    String getOrEmpty(String key) {
+        String v = get(key);
+        return v == null ? "" : v;
+    }
+
+    List<Devices> devices() {
         return devices;
     }
 }

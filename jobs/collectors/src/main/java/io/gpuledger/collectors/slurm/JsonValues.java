@@ -2,10 +2,20 @@ package io.gpuledger.collectors.slurm;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import io.gpuledger.collectors.file.BadRecordException;
+import io.gpuledger.collectors.file.Decimals;
+import io.gpuledger.collectors.file.Instants;
+import java.math.BigDecimal;
+import java.util.ArrayList;
+import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /** Values of Slurm's JSON, whose shape changes between data_parser versions. */
 final class JsonValues {
+    /** Slurm's 32-bit marks for "not set" and "infinite", which old parsers pass on as numbers. */
+    private static final long NO_VALUE = 0xfffffffeL;
+
+    private static final long INFINITE = 0xffffffffL;
+
     private JsonValues() {}
 
     static @Nullable String text(JsonNode n) {
@@ -16,7 +26,7 @@ final class JsonValues {
         return s.isEmpty() || s.equals("(null)") ? null : s;
     }
 
-    /** A plain number or {set, infinite, number}. */
+    /** A plain number or {set, infinite, number}; null when it is not known. */
     static @Nullable Long number(JsonNode n) throws BadRecordException {
         if (n.isMissingNode() || n.isNull()) {
             return null;
@@ -29,13 +39,30 @@ final class JsonValues {
                     ? number(n.path("number"))
                     : null;
         }
-        if (n.isIntegralNumber() && n.canConvertToLong()) {
-            return n.longValue();
+        if (n.isIntegralNumber()) {
+            return known(n.longValue());
         }
         if (n.isTextual()) {
-            return n.asText().isEmpty() ? null : Integers.parseLong(n.asText(), "JSON");
+            return n.asText().isBlank() ? null : whole(n.asText().trim());
         }
         throw new BadRecordException("BAD_NUMBER", "'" + n + "' is not a whole number");
+    }
+
+    private static @Nullable Long known(long v) {
+        return v == NO_VALUE || v == INFINITE ? null : (Long) v;
+    }
+
+    private static @Nullable Long whole(String text) throws BadRecordException {
+        // 64-bit "not set" and "infinite".
+        if (text.equals("18446744073709551614") || text.equals("18446744073709551615")) {
+            return null;
+        }
+        BigDecimal v = Decimals.parse(text, "JSON");
+        try {
+            return known(v.longValueExact());
+        } catch (ArithmeticException e) {
+            throw new BadRecordException("BAD_NUMBER", "'" + text + "' is no whole number", e);
+        }
     }
 
     static @Nullable Integer integer(JsonNode n) throws BadRecordException {
@@ -55,23 +82,22 @@ final class JsonValues {
         if (s == null || s == 0) {
             return null;
         }
-        if (s < 0 || s > 99_999_999_999L) {
+        if (Math.abs((double) s) > 1e12) {
             throw new BadRecordException("BAD_TIME", "'" + s + "' is not a time in epoch seconds");
         }
-        return s * 1000;
+        return Instants.checked(s * 1000, Long.toString(s));
     }
 
-    /** A state as text, or the first of an array of flags. */
-    static String state(JsonNode n) {
+    /** One text, or an array of them. */
+    static List<String> texts(JsonNode n) {
+        List<String> out = new ArrayList<>();
         if (n.isArray()) {
-            String first = n.isEmpty() ? "" : n.get(0).asText();
             for (JsonNode e : n) {
-                if (e.asText().equals("COMPLETING")) {
-                    return "COMPLETING";
-                }
+                out.add(e.asText());
             }
-            return JobStates.base(first);
+        } else if (n.isValueNode() && !n.isNull()) {
+            out.add(n.asText());
         }
-        return JobStates.base(n.asText(""));
+        return out;
     }
 }

@@ -1,18 +1,40 @@
 package io.gpuledger.collectors.slurm;
 
 import io.gpuledger.collectors.file.BadRecordException;
+import io.gpuledger.collectors.file.Decimals;
+import io.gpuledger.collectors.file.Instants;
+import java.math.BigDecimal;
+import java.math.RoundingMode;
 import java.time.DateTimeException;
 import java.time.LocalDateTime;
 import java.time.OffsetDateTime;
 import java.time.ZoneId;
 import java.time.ZoneOffset;
+import java.time.format.DateTimeFormatter;
+import java.time.format.DateTimeFormatterBuilder;
+import java.time.format.ResolverStyle;
+import java.time.temporal.ChronoField;
+import java.time.temporal.TemporalAccessor;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Locale;
 import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
 /** Slurm's times: epoch seconds, ISO, or local times of the cluster's zone. */
 public final class SlurmTime {
+    private static final BigDecimal BEYOND = BigDecimal.valueOf(99_999_999_999L);
+
+    /** With T or a blank between date and time, and with or without an offset. */
+    private static final DateTimeFormatter ISO =
+            new DateTimeFormatterBuilder()
+                    .append(DateTimeFormatter.ISO_LOCAL_DATE)
+                    .appendPattern("['T'][' ']")
+                    .append(DateTimeFormatter.ISO_LOCAL_TIME)
+                    .appendPattern("[XXX][XX][X]")
+                    .toFormatter(Locale.ROOT)
+                    .withResolverStyle(ResolverStyle.STRICT);
+
     private SlurmTime() {}
 
     /** Submit, start and end in milliseconds, and whether start or end was a guess. */
@@ -37,35 +59,90 @@ public final class SlurmTime {
             return List.of();
         }
         if (s.chars().allMatch(c -> c >= '0' && c <= '9')) {
-            return List.of(Math.multiplyExact(checkedEpoch(s), 1000L));
+            return List.of(epoch(s));
         }
         try {
-            if (s.length() > 19) {
-                return List.of(OffsetDateTime.parse(s).toInstant().toEpochMilli());
+            LocalDateTime plain = plain(s);
+            if (plain != null) {
+                return local(plain, s, zone);
             }
-            LocalDateTime local = LocalDateTime.parse(s);
-            List<ZoneOffset> offsets = zone.getRules().getValidOffsets(local);
-            if (offsets.isEmpty()) {
-                // A local time that a clock change skipped.
-                return List.of(local.atZone(zone).toInstant().toEpochMilli());
+            TemporalAccessor parsed = ISO.parse(s);
+            if (parsed.isSupported(ChronoField.OFFSET_SECONDS)) {
+                return List.of(checked(OffsetDateTime.from(parsed).toEpochSecond(), s));
             }
-            List<Long> out = new ArrayList<>();
-            for (ZoneOffset o : offsets) {
-                out.add(local.toInstant(o).toEpochMilli());
-            }
-            out.sort(null);
-            return out;
+            return local(LocalDateTime.from(parsed), s, zone);
         } catch (DateTimeException e) {
-            throw new BadRecordException("BAD_TIME", "'" + s + "' is not a time", e);
+            throw new BadRecordException(
+                    "BAD_TIME", "'" + s + "' is not a time; set SLURM_TIME_FORMAT=%s", e);
         }
     }
 
-    private static long checkedEpoch(String s) throws BadRecordException {
-        long v = Integers.parseLong(s, "time");
-        if (v > 99_999_999_999L) {
-            throw new BadRecordException("BAD_TIME", "'" + s + "' is not a time in epoch seconds");
+    /** The form that nearly all have, without the cost of a formatter. */
+    private static @Nullable LocalDateTime plain(String s) {
+        if (s.length() != 19 || s.charAt(4) != '-' || s.charAt(7) != '-' || s.charAt(10) != 'T') {
+            return null;
+        }
+        if (s.charAt(13) != ':' || s.charAt(16) != ':') {
+            return null;
+        }
+        int year = digits(s, 0, 4);
+        int month = digits(s, 5, 7);
+        int day = digits(s, 8, 10);
+        int hour = digits(s, 11, 13);
+        int minute = digits(s, 14, 16);
+        int second = digits(s, 17, 19);
+        boolean all = (year | month | day | hour | minute | second) >= 0;
+        return all ? LocalDateTime.of(year, month, day, hour, minute, second) : null;
+    }
+
+    /** -1 where something else than a digit stands. */
+    private static int digits(String s, int from, int to) {
+        int v = 0;
+        for (int i = from; i < to; i++) {
+            int d = s.charAt(i) - '0';
+            if (d < 0 || d > 9) {
+                return -1;
+            }
+            v = v * 10 + d;
         }
         return v;
+    }
+
+    private static List<Long> local(LocalDateTime time, String shown, ZoneId zone)
+            throws BadRecordException {
+        List<ZoneOffset> offsets = zone.getRules().getValidOffsets(time);
+        if (offsets.isEmpty()) {
+            // A local time that a clock change skipped.
+            return List.of(checked(time.atZone(zone).toEpochSecond(), shown));
+        }
+        List<Long> out = new ArrayList<>();
+        for (ZoneOffset o : offsets) {
+            out.add(checked(time.toEpochSecond(o), shown));
+        }
+        out.sort(null);
+        return out;
+    }
+
+    private static Long epoch(String s) throws BadRecordException {
+        return checked(s.length() > 12 ? Long.MAX_VALUE / 1000 : Long.parseLong(s), s);
+    }
+
+    /** Slurm's times are whole seconds. */
+    private static Long checked(long epochSeconds, String shown) throws BadRecordException {
+        // Years of nine digits are times too, but not in milliseconds.
+        boolean fits = Math.abs(epochSeconds) < Long.MAX_VALUE / 1000;
+        return Instants.checked(fits ? epochSeconds * 1000 : Long.MAX_VALUE, shown);
+    }
+
+    /** Epoch seconds with a fraction, as hooks write them. */
+    static long stamp(String text) throws BadRecordException {
+        BigDecimal seconds = Decimals.parse(text, "ts");
+        if (seconds.signum() <= 0 || seconds.compareTo(BEYOND) >= 0) {
+            throw new BadRecordException(
+                    "BAD_TIME", "ts '" + text + "' is no time in epoch seconds");
+        }
+        long ms = seconds.movePointRight(3).setScale(0, RoundingMode.FLOOR).longValueExact();
+        return Instants.checked(ms, text);
     }
 
     static @Nullable Long earliest(@Nullable String text, ZoneId zone) throws BadRecordException {
@@ -92,36 +169,41 @@ public final class SlurmTime {
         if (starts.size() < 2 && ends.size() < 2) {
             return new Resolved(su, st, en, false);
         }
+        Resolved fit = fit(submits, starts, ends, lengthMs);
+        if (fit == null) {
+            // The row after a resize keeps the first start: its submit is the later resize.
+            Resolved resized = fit(List.of(), starts, ends, lengthMs);
+            fit =
+                    resized == null
+                            ? new Resolved(su, st, en, true)
+                            : new Resolved(su, resized.start(), resized.end(), resized.ambiguous());
+        }
+        return fit;
+    }
+
+    private static @Nullable Resolved fit(
+            List<Long> submits, List<Long> starts, List<Long> ends, @Nullable Long lengthMs) {
         Resolved fit = null;
         boolean several = false;
         for (Long a : orNull(submits)) {
             for (Long b : orNull(starts)) {
                 for (Long c : orNull(ends)) {
-                    boolean fits =
-                            ordered(a, b)
-                                    && ordered(b, c)
-                                    && (lengthMs == null
-                                            || b == null
-                                            || c == null
-                                            || c - b == lengthMs);
-                    if (!fits) {
+                    boolean length =
+                            lengthMs == null || b == null || c == null || c - b == lengthMs;
+                    if (!length || !ordered(a, b) || !ordered(b, c)) {
                         continue;
                     }
-                    Resolved r = new Resolved(a, b, c, false);
                     if (fit == null) {
-                        fit = r;
+                        fit = new Resolved(a, b, c, false);
                     } else {
                         several |= !Objects.equals(fit.start(), b) || !Objects.equals(fit.end(), c);
                     }
                 }
             }
         }
-        if (fit == null || several) {
-            return fit == null
-                    ? new Resolved(su, st, en, true)
-                    : new Resolved(fit.submit(), fit.start(), fit.end(), true);
-        }
-        return fit;
+        return fit == null || !several
+                ? fit
+                : new Resolved(fit.submit(), fit.start(), fit.end(), true);
     }
 
     private static List<@Nullable Long> orNull(List<Long> times) {
@@ -142,13 +224,20 @@ public final class SlurmTime {
             return null;
         }
         String s = text.trim();
+        if (s.equals("INVALID") || s.equals("Unknown") || s.equals("None")) {
+            return null;
+        }
         int dot = s.indexOf('.');
         if (dot >= 0) {
             s = s.substring(0, dot);
         }
         int dash = s.indexOf('-');
         long seconds = 0;
-        for (String part : s.substring(dash + 1).split(":", -1)) {
+        String[] parts = s.substring(dash + 1).split(":", -1);
+        if (parts.length > 3) {
+            throw new BadRecordException("BAD_TIME", "'" + text + "' is not a duration");
+        }
+        for (String part : parts) {
             seconds = seconds * 60 + Integers.parse(part, "duration " + text);
         }
         long days = dash < 0 ? 0 : Integers.parse(s.substring(0, dash), "duration " + text);

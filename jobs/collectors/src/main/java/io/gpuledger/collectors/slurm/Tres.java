@@ -8,6 +8,11 @@ import org.jspecify.annotations.Nullable;
 /** The GPUs in an allocation's TRES. Typed and untyped counts name the same cards. */
 public record Tres(
         @Nullable Integer gpuCount, List<String> gpuTypes, @Nullable Integer shardCount) {
+    /** More than any machine has; a count beyond is a broken record. */
+    private static final int COUNT_LIMIT = 1_000_000;
+
+    static final int TYPE_LIMIT = 64;
+
     public static final Tres UNSAID = new Tres(null, List.of(), null);
 
     public static Tres parse(@Nullable String text) throws BadRecordException {
@@ -25,6 +30,14 @@ public record Tres(
         return sum.tres();
     }
 
+    static int checked(long count, String where) throws BadRecordException {
+        if (count > COUNT_LIMIT) {
+            throw new BadRecordException(
+                    "BAD_GRES", "count " + count + " in " + where + " is impossible");
+        }
+        return (int) count;
+    }
+
     /** Collects single TRES. */
     static final class Sum {
         private final List<String> types = new ArrayList<>();
@@ -34,15 +47,29 @@ public record Tres(
 
         void add(String name, String count) throws BadRecordException {
             if (name.equals("gpu")) {
-                total = Integers.parse(count, "TRES gres/" + name);
+                total = parsed(name, count);
             } else if (name.startsWith("gpu:")) {
-                int n = Integers.parse(count, "TRES gres/" + name);
+                int n = parsed(name, count);
                 if (n > 0) {
-                    typed = Integers.parse(Long.toString((long) typed + n), "TRES gres/" + name);
-                    types.add(name.substring(4));
+                    typed = checked((long) typed + n, "TRES gres/" + name);
+                    addType(name.substring(4));
                 }
             } else if (name.equals("shard")) {
-                shards = Integers.parse(count, "TRES gres/" + name);
+                shards = parsed(name, count);
+            }
+        }
+
+        private static int parsed(String name, String count) throws BadRecordException {
+            String where = "TRES gres/" + name;
+            return checked(Integers.parseLong(count, where), where);
+        }
+
+        private void addType(String type) throws BadRecordException {
+            if (types.size() >= TYPE_LIMIT) {
+                throw new BadRecordException("BAD_GRES", "TRES names too many GPU types");
+            }
+            if (!types.contains(type)) {
+                types.add(type);
             }
         }
 

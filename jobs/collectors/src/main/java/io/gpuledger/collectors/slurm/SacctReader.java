@@ -1,0 +1,107 @@
+package io.gpuledger.collectors.slurm;
+
+import io.gpuledger.collectors.file.BadRecordException;
+import io.gpuledger.collectors.file.InputException;
+import io.gpuledger.collectors.file.Lines;
+import io.gpuledger.schemas.JobSnapshotRecord;
+import io.gpuledger.schemas.JobSource;
+import java.io.IOException;
+import java.io.InputStream;
+import java.util.List;
+import java.util.Map;
+import org.jspecify.annotations.Nullable;
+
+/** {@code sacct -P} or {@code --parsable} with a header, any columns, any delimiter. */
+final class SacctReader implements FormatReader {
+    @Override
+    public void read(InputStream in, Pass pass) throws IOException, InputException {
+        Lines lines = new Lines(in);
+        String header = lines.next();
+        if (header == null) {
+            throw new InputException(pass.path(), "is empty; give sacct's output");
+        }
+        SacctHeader columns = SacctHeader.parse(header, pass.path());
+        pass.isAccounting(true);
+        SacctRows rows =
+                new SacctRows(
+                        columns,
+                        (row, number) ->
+                                pass.record(
+                                        number,
+                                        () -> row,
+                                        () -> row(columns.row(row), number, pass)));
+        for (String line = lines.next(); line != null; line = lines.next()) {
+            rows.line(line, lines.number());
+        }
+        rows.close();
+    }
+
+    private static void row(Map<String, String> v, long number, Pass pass)
+            throws BadRecordException, NotUsedException {
+        String shown = v.getOrDefault("jobid", "");
+        String id = v.getOrDefault("jobidraw", shown);
+        if (id.indexOf('.') >= 0) {
+            throw new NotUsedException("step");
+        }
+        String state = JobStates.accounting(List.of(v.getOrDefault("state", "")));
+        Long suspended = SlurmTime.duration(v.get("suspended"));
+        SlurmTime.Resolved times = times(v, state, suspended, pass);
+        List<String> nodes = HostList.expand(v.getOrDefault("nodelist", ""));
+        boolean onNodes = !nodes.isEmpty() || !v.containsKey("nodelist");
+        if (AccountingRows.waits(state, times.start(), times.end(), elapsed(v), onNodes)) {
+            throw new NotUsedException(AccountingRows.NOT_STARTED);
+        }
+        JobSnapshotRecord r = pass.job(JobSource.ACCOUNTING, rawId(id), number);
+        r.setJobId(shown.isEmpty() ? id : shown);
+        r.setState(state);
+        JobFields.times(r, times);
+        r.setSuspendedTotalMs(suspended);
+        r.setAccount(text(v, "account"));
+        r.setUser(text(v, "user"));
+        r.setPartition(text(v, "partition"));
+        r.setQos(text(v, "qos"));
+        r.setName(text(v, "jobname"));
+        r.setNodes(nodes.isEmpty() ? null : nodes);
+        JobFields.tres(r, Tres.parse(v.get("alloctres")));
+        pass.use(r);
+    }
+
+    private static long rawId(String id) throws BadRecordException {
+        try {
+            return Integers.parseLong(id, "JobIDRaw");
+        } catch (BadRecordException e) {
+            // The raw id of an array task cannot be guessed from 15_8.
+            throw new BadRecordException(
+                    "BAD_JOB_ID",
+                    "'" + id + "' is no raw job id; add JobIDRaw to sacct's -o list",
+                    e);
+        }
+    }
+
+    private static SlurmTime.Resolved times(
+            Map<String, String> v, String state, @Nullable Long suspended, Pass pass)
+            throws BadRecordException {
+        Long elapsed = elapsed(v);
+        String end = v.get("end");
+        // sacct -T cuts the times of open rows to the asked span: such an end is none.
+        boolean open = state.equals("RUNNING") || state.equals("SUSPENDED");
+        return SlurmTime.resolve(
+                v.get("submit"),
+                v.get("start"),
+                open ? null : end,
+                elapsed == null ? null : (Long) (elapsed + (suspended == null ? 0 : suspended)),
+                pass.zone());
+    }
+
+    private static @Nullable Long elapsed(Map<String, String> v) throws BadRecordException {
+        String raw = v.get("elapsedraw");
+        return raw != null && !raw.isBlank()
+                ? (Long) (Integers.parse(raw, "ElapsedRaw") * 1000L)
+                : SlurmTime.duration(v.get("elapsed"));
+    }
+
+    private static @Nullable String text(Map<String, String> v, String column) {
+        String value = v.get(column);
+        return value == null || value.isEmpty() ? null : value;
+    }
+}

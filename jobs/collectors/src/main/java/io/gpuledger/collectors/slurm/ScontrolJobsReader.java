@@ -1,0 +1,90 @@
+package io.gpuledger.collectors.slurm;
+
+import io.gpuledger.collectors.file.BadRecordException;
+import io.gpuledger.schemas.JobSnapshotRecord;
+import io.gpuledger.schemas.JobSource;
+import java.io.IOException;
+import java.io.InputStream;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+
+/** {@code scontrol show job -d}, with -o or without. */
+final class ScontrolJobsReader implements FormatReader {
+    @Override
+    public void read(InputStream in, Pass pass) throws IOException {
+        TextBlocks.read(in, pass, "JobId=", (text, position) -> job(text, position, pass));
+        pass.isCompletePoll(true);
+    }
+
+    private static void job(String text, long position, Pass pass) throws BadRecordException {
+        JobText t = new JobText(text);
+        long raw = Integers.parseLong(t.getOrEmpty("JobId"), "JobId");
+        JobSnapshotRecord r = pass.job(JobSource.CONTROLLER, raw, position);
+        r.setJobId(shownId(t, raw));
+        r.setState(JobStates.controller(List.of(t.getOrEmpty("JobState"))));
+        String restarts = t.get("Restarts");
+        r.setRestartCount(restarts == null ? null : Integers.parse(restarts, "Restarts"));
+        r.setAccount(t.get("Account"));
+        r.setUser(t.get("User"));
+        r.setPartition(t.get("Partition"));
+        r.setQos(t.get("QOS"));
+        r.setName(t.get("JobName"));
+        List<String> nodes = HostList.expand(t.getOrEmpty("NodeList"));
+        boolean started = JobFields.hasStarted(r.getState(), nodes);
+        JobFields.times(r, times(t, r.getState(), started, pass));
+        if (started) {
+            allocation(r, t, nodes);
+        }
+        suspension(r, t, pass);
+        pass.seen(SlurmTime.earliest(t.get("LastSchedEval"), pass.zone()));
+        pass.use(r);
+    }
+
+    private static String shownId(JobText t, long raw) {
+        String array = t.get("ArrayJobId");
+        String task = t.get("ArrayTaskId");
+        if (array != null && task != null) {
+            boolean one = task.chars().allMatch(c -> c >= '0' && c <= '9');
+            return one ? array + "_" + task : JobIds.waitingTasks(array, task);
+        }
+        String het = t.get("HetJobId");
+        String offset = t.get("HetJobOffset");
+        return het != null && offset != null ? het + "+" + offset : Long.toString(raw);
+    }
+
+    private static SlurmTime.Resolved times(JobText t, String state, boolean started, Pass pass)
+            throws BadRecordException {
+        @Nullable String suspended = t.get("SuspendTime");
+        // The run time leaves suspensions out: then it is not the distance of start and end.
+        boolean whole = suspended == null || suspended.equals("None");
+        return SlurmTime.resolve(
+                t.get("SubmitTime"),
+                started ? t.get("StartTime") : null,
+                started && JobStates.ended(state) ? t.get("EndTime") : null,
+                whole ? SlurmTime.duration(t.get("RunTime")) : null,
+                pass.zone());
+    }
+
+    private static void allocation(JobSnapshotRecord r, JobText t, List<String> nodes)
+            throws BadRecordException {
+        r.setNodes(nodes.isEmpty() ? null : nodes);
+        // TRES was renamed; beside AllocTRES there is ReqTRES, which never counts.
+        String allocated = t.get("AllocTRES");
+        JobFields.tres(r, Tres.parse(allocated == null ? t.get("TRES") : allocated));
+        for (JobText.Devices d : t.devices()) {
+            JobFields.addDevices(r, d.gres(), HostList.expand(d.nodes()));
+        }
+        JobFields.countDevices(r);
+    }
+
+    private static void suspension(JobSnapshotRecord r, JobText t, Pass pass)
+            throws BadRecordException {
+        Long at = SlurmTime.earliest(t.get("SuspendTime"), pass.zone());
+        String before = t.get("SecsPreSuspend");
+        r.setSuspendAtMs(at);
+        r.setRunningBeforeSuspendMs(
+                at == null || before == null
+                        ? null
+                        : (Long) (Integers.parse(before, "SecsPreSuspend") * 1000L));
+    }
+}
