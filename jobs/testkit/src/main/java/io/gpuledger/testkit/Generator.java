@@ -46,6 +46,10 @@ public final class Generator {
                 scheduler |= one;
             }
         }
+        if (chosen.contains(Kind.INVENTORY_MAPS_UUIDS)) {
+            // The inventory is told once: where a card that it does not name is, no source tells.
+            chosen.remove(Kind.NEW_UUID);
+        }
         return of(seed, chosen);
     }
 
