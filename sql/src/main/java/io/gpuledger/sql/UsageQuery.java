@@ -248,7 +248,7 @@ public final class UsageQuery {
             return array.toPrettyString();
         }
 
-        /** GPU-hours for people: held, idle, unknown, utilisation of covered time, energy. */
+        /** GPU-hours for people, all buckets so that totals close; utilisation of covered time. */
         public String table() {
             List<List<String>> cells = new ArrayList<>();
             List<String> head = new ArrayList<>(keys);
@@ -256,7 +256,10 @@ public final class UsageQuery {
                     List.of(
                             "allocated h",
                             "suspended h",
+                            "overhead h",
                             "idle h",
+                            "down h",
+                            "reserved h",
                             "unknown h",
                             "active %",
                             "energy kWh",
@@ -266,7 +269,10 @@ public final class UsageQuery {
                 List<String> line = new ArrayList<>(row.subList(0, keys.size()));
                 line.add(hours(number(row, 0)));
                 line.add(hours(number(row, 1)));
+                line.add(hours(number(row, 2)));
                 line.add(hours(number(row, 4)));
+                line.add(hours(number(row, 5)));
+                line.add(hours(number(row, 3)));
                 line.add(hours(number(row, 6)));
                 long covered = number(row, 8);
                 line.add(

@@ -364,6 +364,9 @@ public final class HostAttributor
         if (isClosed(start, context)) {
             return;
         }
+        if (context.currentWatermark() != Long.MAX_VALUE) {
+            touchNewlyKnown(host, context);
+        }
         List<UsageRow> rows = attribute(host, factsOf(host, context), start);
         if (write(host, start, rows, minutes, SinkTable.USAGE_MINUTE, context, out)) {
             registerHour(floor(start, HOUR_MS), context);
@@ -478,6 +481,13 @@ public final class HostAttributor
             writeAgain(minutes, WINDOW_MS + settings.settleMs(), context);
             writeAgain(hours, HOUR_MS + settings.settleMs() + HOUR_MARK, context);
         }
+        touchNewlyKnown(host, context);
+        setTick(host, watermark, context);
+        hostState.update(host);
+    }
+
+    /** Windows were written with what was known of the scheduler then. */
+    private void touchNewlyKnown(HostState host, OnTimerContext context) throws Exception {
         List<Span> known = known(host.cluster, context);
         List<Span> before = new ArrayList<>();
         for (int i = 0; i < host.knownFromMs.length; i++) {
@@ -485,6 +495,9 @@ public final class HostAttributor
         }
         long first = Arrays.stream(host.slotFirstMs).min().orElse(Long.MAX_VALUE);
         long last = Arrays.stream(host.slotLastMs).max().orElse(Long.MIN_VALUE);
+        if (before.equals(known)) {
+            return;
+        }
         for (Span span : FactsChange.difference(before, known)) {
             touch(
                     Math.max(span.startMs(), floor(first, WINDOW_MS)),
@@ -493,7 +506,6 @@ public final class HostAttributor
         }
         host.knownFromMs = known.stream().mapToLong(Span::startMs).toArray();
         host.knownToMs = known.stream().mapToLong(Span::endMs).toArray();
-        setTick(host, watermark, context);
         hostState.update(host);
     }
 

@@ -62,7 +62,8 @@ final class CollectDcgmCommand implements Callable<Integer> {
         HttpClient http = HttpClient.newBuilder().connectTimeout(Duration.ofSeconds(5)).build();
         ScheduledExecutorService timers = Executors.newScheduledThreadPool(THREADS);
         try (LocalStack stack = collect.ledger.stack();
-                KafkaPublisher publisher = new KafkaPublisher(collect.ledger.brokers(stack))) {
+                KafkaPublisher publisher =
+                        new KafkaPublisher(collect.ledger.brokers(stack), Clock.systemUTC())) {
             List<ScheduledFuture<?>> running = new ArrayList<>();
             for (int i = 0; i < targets.size(); i++) {
                 URI target = targets.get(i);

@@ -101,7 +101,7 @@ final class DemoCommand implements Callable<Integer> {
         try (SimulatedExporters exporters =
                         new SimulatedExporters(
                                 DemoRecording.gpusByHost(), recording.loads(), clock);
-                KafkaPublisher publisher = new KafkaPublisher(stack.kafkaBrokers())) {
+                KafkaPublisher publisher = new KafkaPublisher(stack.kafkaBrokers(), clock)) {
             say(
                     err,
                     "Replaying %d records of a Slurm with 11 nodes, %d times as fast; scraping %d exporters over HTTP"

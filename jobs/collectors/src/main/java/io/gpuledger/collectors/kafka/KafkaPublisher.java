@@ -11,6 +11,7 @@ import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
+import java.time.Clock;
 import java.time.Duration;
 import java.util.Map;
 import java.util.concurrent.atomic.AtomicReference;
@@ -32,10 +33,18 @@ public final class KafkaPublisher implements InputSink, AutoCloseable {
     private static final String HOSTS = "host-snapshots";
     private static final String DEAD_LETTERS = "dead-letters";
 
+    private final Clock clock;
     private final KafkaProducer<byte[], byte[]> producer;
     private final AtomicReference<@Nullable Exception> failure = new AtomicReference<>();
 
-    public KafkaPublisher(String brokers) {
+    /**
+     * Connects.
+     *
+     * @param clock what Kafka is told of the time: a record observed later than this has a wrong
+     *     clock behind it
+     */
+    public KafkaPublisher(String brokers, Clock clock) {
+        this.clock = clock;
         producer =
                 new KafkaProducer<>(
                         Map.of(
@@ -60,7 +69,6 @@ public final class KafkaPublisher implements InputSink, AutoCloseable {
         send(
                 JOBS,
                 r.getCluster() + "/" + r.getRawJobId(),
-                r.getObservedAtMs(),
                 encoded(() -> JobSnapshotRecord.getEncoder().encode(r)));
     }
 
@@ -69,7 +77,6 @@ public final class KafkaPublisher implements InputSink, AutoCloseable {
         send(
                 HOSTS,
                 r.getCluster() + "/" + r.getHost(),
-                r.getObservedAtMs(),
                 encoded(() -> HostSnapshotRecord.getEncoder().encode(r)));
     }
 
@@ -80,9 +87,7 @@ public final class KafkaPublisher implements InputSink, AutoCloseable {
     public void heartbeat(SchedulerHeartbeatRecord r) {
         byte[] value = encoded(() -> SchedulerHeartbeatRecord.getEncoder().encode(r));
         for (PartitionInfo partition : producer.partitionsFor(JOBS)) {
-            send(
-                    new ProducerRecord<>(
-                            JOBS, partition.partition(), r.getObservedAtMs(), null, value));
+            send(new ProducerRecord<>(JOBS, partition.partition(), clock.millis(), null, value));
         }
     }
 
@@ -91,17 +96,12 @@ public final class KafkaPublisher implements InputSink, AutoCloseable {
         send(
                 TELEMETRY,
                 r.getCluster() + "/" + r.getHost(),
-                r.getObservedAtMs(),
                 encoded(() -> HostScrapeRecord.getEncoder().encode(r)));
     }
 
     @Override
     public void deadLetter(DeadLetterRecord r) {
-        send(
-                DEAD_LETTERS,
-                r.getCluster(),
-                r.getRecordedAtMs(),
-                encoded(() -> DeadLetterRecord.getEncoder().encode(r)));
+        send(DEAD_LETTERS, r.getCluster(), encoded(() -> DeadLetterRecord.getEncoder().encode(r)));
     }
 
     @Override
@@ -127,10 +127,10 @@ public final class KafkaPublisher implements InputSink, AutoCloseable {
         producer.close(Duration.ofSeconds(10));
     }
 
-    private void send(String topic, String key, long observedAtMs, byte[] value) {
+    private void send(String topic, String key, byte[] value) {
         send(
                 new ProducerRecord<>(
-                        topic, null, observedAtMs, key.getBytes(StandardCharsets.UTF_8), value));
+                        topic, null, clock.millis(), key.getBytes(StandardCharsets.UTF_8), value));
     }
 
     @SuppressWarnings("FutureReturnValueIgnored") // the callback keeps the failure, flush tells it
