@@ -12,6 +12,7 @@ import io.gpuledger.schemas.HostScrapeRecord;
 import io.gpuledger.schemas.HostSnapshotRecord;
 import io.gpuledger.schemas.JobSnapshotRecord;
 import io.gpuledger.schemas.NodeDeviceRecord;
+import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -21,6 +22,7 @@ import java.util.Base64;
 import java.util.List;
 import java.util.Objects;
 import java.util.concurrent.TimeUnit;
+import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -36,10 +38,19 @@ class InputFuzzTest {
     private static final long SLOWEST_MS = 5_000;
 
     private static final int HOSTS_PER_RECORD = 16_384;
-    private static final int INDICES_PER_RECORD = 131_072;
+    private static final int INDICES_PER_RECORD = 262_144;
     private static final ZoneId ZONE = ZoneId.of("Europe/Copenhagen");
 
     @TempDir Path dir;
+
+    /** What became of many inputs. */
+    private record Outcome(long used, long dead, long refused) {
+        static final Outcome NONE = new Outcome(0, 0, 0);
+
+        Outcome plus(Outcome o) {
+            return new Outcome(used + o.used, dead + o.dead, refused + o.refused);
+        }
+    }
 
     @Test
     void damaged_inputs_are_refused_or_accounted_for() throws Exception {
@@ -48,52 +59,60 @@ class InputFuzzTest {
             seeds = files.sorted().toList();
         }
         assertThat(seeds).hasSizeGreaterThan(12);
-        long used = 0;
-        long dead = 0;
-        long refused = 0;
-        for (int s = 0; s < seeds.size(); s++) {
-            byte[] seed = Files.readAllBytes(seeds.get(s));
-            InputFormat format = InputFiles.expand(List.of(seeds.get(s))).files().get(0).format();
-            Path target = dir.resolve(Objects.requireNonNull(seeds.get(s).getFileName()));
-            for (int i = s; i < INPUTS; i += seeds.size()) {
+        Outcome all =
+                IntStream.range(0, seeds.size())
+                        .parallel()
+                        .mapToObj(s -> fuzz(seeds.get(s), s, seeds.size()))
+                        .reduce(Outcome.NONE, Outcome::plus);
+        // A fuzz that only ever sees refusals tests nothing.
+        assertThat(all.used()).isGreaterThan(INPUTS);
+        assertThat(all.dead()).isGreaterThan(INPUTS / 10);
+        assertThat(all.refused()).isBetween(INPUTS / 100L, INPUTS / 2L);
+    }
+
+    private Outcome fuzz(Path path, int first, int step) {
+        try {
+            byte[] seed = Files.readAllBytes(path);
+            InputFormat format = InputFiles.expand(List.of(path)).files().get(0).format();
+            Path target = dir.resolve(Objects.requireNonNull(path.getFileName()));
+            Outcome outcome = Outcome.NONE;
+            for (int i = first; i < INPUTS; i += step) {
                 byte[] input = new Mutator(SEED + i).mutate(seed);
                 // Some file systems write a file out when it is cut to nothing and filled again.
                 Files.deleteIfExists(target);
                 Files.write(target, input);
-                Collected found = new Collected();
-                long began = System.nanoTime();
-                try {
-                    // Every 8th goes the whole way; the others meet the reader even when damaged
-                    // so much that nobody would recognise them.
-                    List<InputFile> files =
-                            i % 8 == 0
-                                    ? InputFiles.expand(List.of(target)).files()
-                                    : List.of(new InputFile(target, format));
-                    for (InputFile f : files) {
-                        found.read(f, ZONE, null);
-                    }
-                    check(input, files.get(0).format(), found);
-                    used += found.counts.get(0).used();
-                    dead += found.deadLetters.size();
-                } catch (InputException e) {
-                    assertThat(e.getMessage()).contains(target.toString());
-                    refused++;
-                } catch (Exception | StackOverflowError | OutOfMemoryError | AssertionError e) {
-                    throw new AssertionError(
-                            "seed " + target.getFileName() + " input " + i + ": " + shown(input),
-                            e);
-                }
-                long took = TimeUnit.NANOSECONDS.toMillis(System.nanoTime() - began);
-                if (took >= SLOWEST_MS) {
-                    throw new AssertionError(
-                            target.getFileName() + " input " + i + " took ms " + took);
-                }
+                outcome = outcome.plus(one(input, i, target, format));
             }
+            return outcome;
+        } catch (IOException | InputException e) {
+            throw new AssertionError(path.toString(), e);
         }
-        // A fuzz that only ever sees refusals tests nothing.
-        assertThat(used).isGreaterThan(INPUTS);
-        assertThat(dead).isGreaterThan(INPUTS / 10);
-        assertThat(refused).isBetween(INPUTS / 100L, INPUTS / 2L);
+    }
+
+    private static Outcome one(byte[] input, int i, Path target, InputFormat format) {
+        Collected found = new Collected();
+        long began = System.nanoTime();
+        try {
+            // Every 8th goes the whole way; the others meet the reader even when damaged so much
+            // that nobody would recognise them.
+            InputFile file =
+                    i % 8 == 0
+                            ? InputFiles.expand(List.of(target)).files().get(0)
+                            : new InputFile(target, format);
+            found.read(file, ZONE, null);
+            check(input, file.format(), found);
+        } catch (InputException e) {
+            assertThat(e.getMessage()).contains(target.toString());
+            return new Outcome(0, 0, 1);
+        } catch (Exception | StackOverflowError | OutOfMemoryError | AssertionError e) {
+            throw new AssertionError(
+                    "seed " + target.getFileName() + " input " + i + ": " + shown(input), e);
+        }
+        long took = TimeUnit.NANOSECONDS.toMillis(System.nanoTime() - began);
+        if (took >= SLOWEST_MS) {
+            throw new AssertionError(target.getFileName() + " input " + i + " took ms " + took);
+        }
+        return new Outcome(found.counts.get(0).used(), found.deadLetters.size(), 0);
     }
 
     private static String shown(byte[] input) {

@@ -15,7 +15,7 @@ import java.util.zip.ZipException;
 /** One file of a known format. */
 public record InputFile(Path path, InputFormat format) {
     private static final Pattern EPOCH_PREFIX = Pattern.compile("^(\\d{9,11})(?:\\D.*)?$");
-    private static final int BUFFER = 1 << 16;
+    private static final int BUFFER = 1 << 13;
 
     /** The content, unpacked. */
     public InputStream open() throws InputException {

@@ -76,9 +76,10 @@ final class ControllerJobJson {
             pass.droppedField();
             return;
         }
+        HeldDevices devices = new HeldDevices(r);
         for (int i = 0; i < detail.size(); i++) {
-            JobFields.addDevices(r, detail.get(i).asText(""), List.of(nodes.get(i)));
+            devices.add(detail.get(i).asText(""), nodes.get(i));
         }
-        JobFields.countDevices(r);
+        devices.close();
     }
 }

@@ -71,10 +71,11 @@ final class ScontrolJobsReader implements FormatReader {
         // TRES was renamed; beside AllocTRES there is ReqTRES, which never counts.
         String allocated = t.get("AllocTRES");
         JobFields.tres(r, Tres.parse(allocated == null ? t.get("TRES") : allocated));
+        HeldDevices devices = new HeldDevices(r);
         for (JobText.Devices d : t.devices()) {
-            JobFields.addDevices(r, d.gres(), HostList.expand(d.nodes()));
+            devices.add(d.gres(), d.nodes());
         }
-        JobFields.countDevices(r);
+        devices.close();
     }
 
     private static void suspension(JobSnapshotRecord r, JobText t, Pass pass)
