@@ -47,6 +47,7 @@ final class WireConversion {
                     "DRAINED",
                     "DRAINING",
                     "MAINT",
+                    "MAINTENANCE",
                     "NO_RESPOND",
                     "NOT_RESPONDING");
 
