@@ -140,7 +140,7 @@ final class BackfillCommand implements Callable<Integer> {
                         """
                         SELECT count(), min(window_start), max(window_start)
                         FROM usage_hour FINAL
-                        WHERE cluster = {cluster:String} AND exists_ms != 0
+                        WHERE cluster = {cluster:String} AND notEmpty(holders.gpu_ms)
                           AND input_digest != {digest:UInt64}
                           AND window_start >= toStartOfHour(toDateTime({from:Int64}, 'UTC'))
                           AND window_start <= toDateTime({to:Int64}, 'UTC')
@@ -189,7 +189,10 @@ final class BackfillCommand implements Callable<Integer> {
         sink.writeDeadLetters(warehouse, digest);
     }
 
-    /** Keys that the new inputs know nothing of get an explicit empty row. */
+    /**
+     * Keys that the new inputs know nothing of get an explicit empty row. A row has content when it
+     * has holders: that of devices without a position may exist for 0 ms and still hold time.
+     */
     private void emptyStale(Warehouse warehouse, String table, SpoolSink sink, long began) {
         warehouse.execute(
                 """
@@ -197,7 +200,7 @@ final class BackfillCommand implements Callable<Integer> {
                     (cluster, host, gpu_index, unplaced_run, window_start, exists_ms, revision)
                 SELECT cluster, host, gpu_index, unplaced_run, window_start, 0, {began:UInt64}
                 FROM {table:Identifier} FINAL
-                WHERE cluster = {cluster:String} AND revision < {began:UInt64} AND exists_ms != 0
+                WHERE cluster = {cluster:String} AND revision < {began:UInt64} AND notEmpty(holders.gpu_ms)
                   AND window_start >= toStartOfHour(toDateTime({from:Int64}, 'UTC'))
                   AND window_start <= toDateTime({to:Int64}, 'UTC')
                 """,

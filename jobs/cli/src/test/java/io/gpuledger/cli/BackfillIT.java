@@ -16,6 +16,7 @@ import java.util.EnumSet;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
@@ -116,6 +117,37 @@ class BackfillIT {
         assertThat(replaced.exit()).as(replaced.err()).isZero();
         String buckets = run(database, "usage", "--by=slot", HOUR, TO, "--format=csv").out();
         assertThat(buckets.lines().skip(1)).allMatch(l -> l.split(",", -1)[2].equals("-1"));
+    }
+
+    @Test
+    void a_replacement_leaves_nothing_of_counts_that_now_have_positions() throws IOException {
+        // In a host with idle cards a count without a position exists for 0 ms and still holds
+        // time.
+        String database = "--database=positions";
+        Path recording = directory.resolve("recording");
+        List<String> counted = new ArrayList<>(List.of(database, "backfill", "--cluster=fakehpc"));
+        counted.add("--slurm");
+        counted.add(recording.resolve("final/sacct.psv").toString());
+        try (Stream<Path> files = Files.walk(recording)) {
+            files.map(Path::toString).filter(f -> f.contains("nodes")).forEach(counted::add);
+        }
+        assertThat(run(counted.toArray(String[]::new)).exit()).isZero();
+        String before = run(database, "usage", "--by=slot", HOUR, TO, "--format=csv").out();
+        assertThat(before).contains(",-1,");
+
+        Outcome replaced =
+                run(
+                        database,
+                        "backfill",
+                        "--cluster=fakehpc",
+                        "--replace",
+                        "--slurm",
+                        recording.toString());
+
+        assertThat(replaced.exit()).as(replaced.err()).isZero();
+        Map<String, String> held = heldSecondsByRun(database);
+        held.remove("fakehpc/64/1795434894");
+        assertThat(held).isEqualTo(expectedHeldSeconds());
     }
 
     @Test
