@@ -9,17 +9,13 @@ import io.gpuledger.core.usage.HostRun;
 import io.gpuledger.core.usage.HostTimeline;
 import io.gpuledger.core.usage.HourSum;
 import io.gpuledger.core.usage.UsageRow;
-import io.gpuledger.flink.RowBinary;
 import io.gpuledger.flink.SinkRow;
 import io.gpuledger.flink.SinkTable;
-import java.io.ByteArrayOutputStream;
 import java.util.ArrayList;
 import java.util.Arrays;
-import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.Set;
 import org.apache.flink.api.common.functions.OpenContext;
 import org.apache.flink.api.common.state.ListState;
 import org.apache.flink.api.common.state.ListStateDescriptor;
@@ -67,8 +63,8 @@ public final class HostAttributor
     private transient ValueState<HostState> hostState;
     private transient MapState<String, HostRunState> runs;
     private transient MapState<String, InventoryState> inventories;
-    private transient MapState<Long, WindowState> minutes;
-    private transient MapState<Long, WindowState> hours;
+    private transient WrittenWindows minutes;
+    private transient WrittenWindows hours;
 
     @SuppressWarnings("NullAway.Init") // Flink calls initializeState before anything else
     private transient ListState<Long> generations;
@@ -113,8 +109,16 @@ public final class HostAttributor
                                         "host", TypeInformation.of(HostState.class)));
         runs = mapState("runs", Types.STRING, HostRunState.class);
         inventories = mapState("inventories", Types.STRING, InventoryState.class);
-        minutes = mapState("minutes", Types.LONG, WindowState.class);
-        hours = mapState("hours", Types.LONG, WindowState.class);
+        minutes =
+                new WrittenWindows(
+                        mapState("minutes", Types.LONG, WindowState.class),
+                        SinkTable.USAGE_MINUTE,
+                        settings);
+        hours =
+                new WrittenWindows(
+                        mapState("hours", Types.LONG, WindowState.class),
+                        SinkTable.USAGE_HOUR,
+                        settings);
         samples = new Samples(getRuntimeContext());
         used = getRuntimeContext().getMetricGroup().counter("recordsUsed");
         duplicate = getRuntimeContext().getMetricGroup().counter("recordsDuplicate");
@@ -368,7 +372,7 @@ public final class HostAttributor
             touchNewlyKnown(host, context);
         }
         List<UsageRow> rows = attribute(host, factsOf(host, context), start);
-        if (write(host, start, rows, minutes, SinkTable.USAGE_MINUTE, context, out)) {
+        if (minutes.write(host, start, rows, now(context), out)) {
             registerHour(floor(start, HOUR_MS), context);
         }
     }
@@ -384,7 +388,7 @@ public final class HostAttributor
         for (long m = start; m < start + HOUR_MS; m += WINDOW_MS) {
             parts.addAll(attribute(host, known, m));
         }
-        write(host, start, HourSum.of(start, parts), hours, SinkTable.USAGE_HOUR, context, out);
+        hours.write(host, start, HourSum.of(start, parts), now(context), out);
     }
 
     private List<UsageRow> attribute(HostState host, HostFacts known, long windowMs)
@@ -392,71 +396,6 @@ public final class HostAttributor
         Span window = new Span(windowMs, windowMs + WINDOW_MS);
         return Attribution.attribute(
                 known, samples.readings(host, known.timeline(), window), window);
-    }
-
-    /** Writes what differs from what was written last; tells whether anything did. */
-    private boolean write(
-            HostState host,
-            long start,
-            List<UsageRow> rows,
-            MapState<Long, WindowState> written,
-            SinkTable table,
-            OnTimerContext context,
-            Collector<SinkRow> out)
-            throws Exception {
-        WindowState last = written.get(start);
-        if (last == null && rows.isEmpty()) {
-            return false;
-        }
-        List<UsageRow> all = last == null ? rows : withEmptied(host, start, rows, last);
-        ByteArrayOutputStream content = new ByteArrayOutputStream();
-        for (UsageRow row : all) {
-            byte[] bytes = RowBinary.usage(row, 0, 0);
-            content.write(bytes, 0, bytes.length);
-        }
-        String digest = WireConversion.digest(content.toByteArray());
-        if (last != null && last.contentDigest.equals(digest)) {
-            return false;
-        }
-        long recorded = context.timerService().currentProcessingTime() * 1000;
-        WindowState now = new WindowState();
-        now.revision =
-                Math.max(
-                        settings.revisionFloor(),
-                        Math.max(last == null ? 0 : last.revision + 1, recorded));
-        now.contentDigest = digest;
-        now.gpuIndex = all.stream().mapToInt(UsageRow::gpuIndex).toArray();
-        now.unplacedRun = all.stream().map(UsageRow::unplacedRun).toArray(String[]::new);
-        written.put(start, now);
-        for (UsageRow row : all) {
-            out.collect(
-                    new SinkRow(table, RowBinary.usage(row, settings.inputDigest(), now.revision)));
-        }
-        return true;
-    }
-
-    /** Rows that were written and no longer have content are replaced by empty ones. */
-    private static List<UsageRow> withEmptied(
-            HostState host, long start, List<UsageRow> rows, WindowState last) {
-        Set<String> present = new HashSet<>();
-        rows.forEach(r -> present.add(r.gpuIndex() + "/" + r.unplacedRun()));
-        List<UsageRow> all = new ArrayList<>(rows);
-        for (int i = 0; i < last.gpuIndex.length; i++) {
-            if (!present.contains(last.gpuIndex[i] + "/" + last.unplacedRun[i])) {
-                all.add(
-                        new UsageRow(
-                                host.cluster,
-                                host.host,
-                                last.gpuIndex[i],
-                                last.unplacedRun[i],
-                                start,
-                                0,
-                                "",
-                                "",
-                                List.of()));
-            }
-        }
-        return all;
     }
 
     private void registerHour(long hourStart, OnTimerContext context) {
@@ -478,8 +417,8 @@ public final class HostAttributor
         }
         if (host.generation != generation) {
             host.generation = generation;
-            writeAgain(minutes, WINDOW_MS + settings.settleMs(), context);
-            writeAgain(hours, HOUR_MS + settings.settleMs() + HOUR_MARK, context);
+            writeAgain(minutes, WINDOW_MS, context);
+            writeAgain(hours, HOUR_MS + HOUR_MARK, context);
         }
         touchNewlyKnown(host, context);
         setTick(host, watermark, context);
@@ -513,15 +452,16 @@ public final class HostAttributor
      * Another attempt may have written what this one will not derive: after a restore every window
      * that may still change is written once more.
      */
-    private static void writeAgain(
-            MapState<Long, WindowState> written, long timerOffset, OnTimerContext context)
+    private void writeAgain(WrittenWindows written, long timerOffset, OnTimerContext context)
             throws Exception {
-        for (long start : keys(written)) {
-            WindowState window = written.get(start);
-            window.contentDigest = "";
-            written.put(start, window);
-            context.timerService().registerEventTimeTimer(start + timerOffset);
+        for (long start : written.forgetContents()) {
+            context.timerService()
+                    .registerEventTimeTimer(start + timerOffset + settings.settleMs());
         }
+    }
+
+    private static long now(OnTimerContext context) {
+        return context.timerService().currentProcessingTime();
     }
 
     /** Drops what no window that may still change depends on. */
@@ -529,8 +469,8 @@ public final class HostAttributor
         if (changeable == Long.MIN_VALUE) {
             return;
         }
-        dropBefore(minutes, changeable);
-        dropBefore(hours, changeable);
+        minutes.dropBefore(changeable);
+        hours.dropBefore(changeable);
         samples.dropBefore(host, changeable);
         List<String> ended = new ArrayList<>();
         for (HostRunState run : runs.values()) {
@@ -571,15 +511,6 @@ public final class HostAttributor
         host.hintGpu = Arrays.copyOf(host.hintGpu, kept);
         host.hintFirstMs = Arrays.copyOf(host.hintFirstMs, kept);
         host.hintLastMs = Arrays.copyOf(host.hintLastMs, kept);
-    }
-
-    private static void dropBefore(MapState<Long, WindowState> written, long changeable)
-            throws Exception {
-        for (long start : keys(written)) {
-            if (start < changeable) {
-                written.remove(start);
-            }
-        }
     }
 
     private static <K> List<K> keys(MapState<K, ?> state) throws Exception {

@@ -128,7 +128,9 @@ public final class RecordRouter extends ProcessFunction<WireMessage, JobInput> {
             case HOST_SNAPSHOT -> {
                 HostSnapshotRecord host = hosts.decode(value);
                 HostInput input = WireConversion.inventoryInput(host);
-                if (isOpen(Math.max(input.observedAtMs, 0), message, context)) {
+                // A configuration holds from its date on, however long ago that was.
+                if (WireConversion.configures(host)
+                        || isOpen(input.observedAtMs, message, context)) {
                     context.output(HOSTS, input);
                     context.output(ROWS, new SinkRow(SinkTable.HOSTS, hostRow(host)));
                 }

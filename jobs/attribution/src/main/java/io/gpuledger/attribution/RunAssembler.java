@@ -14,6 +14,7 @@ import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.UUID;
 import org.apache.flink.api.common.state.MapState;
 import org.apache.flink.api.common.state.MapStateDescriptor;
 import org.apache.flink.api.common.typeinfo.TypeInformation;
@@ -52,6 +53,13 @@ public final class RunAssembler
     private transient MapState<String, JobInput> snapshots;
     private transient MapState<String, HostRunState> told;
     private transient MapState<String, Long> runRevisions;
+
+    /**
+     * Per run what was written last, and in which attempt: another one may have written over it.
+     */
+    private transient MapState<String, String> runContents;
+
+    private transient String attempt;
     private transient Counter used;
     private transient Counter duplicate;
 
@@ -80,6 +88,12 @@ public final class RunAssembler
                         .getMapState(
                                 new MapStateDescriptor<>(
                                         "run-revisions", Types.STRING, Types.LONG));
+        runContents =
+                getRuntimeContext()
+                        .getMapState(
+                                new MapStateDescriptor<>(
+                                        "run-contents", Types.STRING, Types.STRING));
+        attempt = UUID.randomUUID().toString();
         used = getRuntimeContext().getMetricGroup().counter("recordsUsed");
         duplicate = getRuntimeContext().getMetricGroup().counter("recordsDuplicate");
     }
@@ -160,6 +174,7 @@ public final class RunAssembler
             snapshots.clear();
             told.clear();
             runRevisions.clear();
+            runContents.clear();
             return;
         }
         tell(cluster, rawJobId, runs, context, out);
@@ -273,11 +288,18 @@ public final class RunAssembler
                             0);
             writeRun(cluster, empty, true, context);
             runRevisions.remove(runId);
+            runContents.remove(runId);
         }
     }
 
     private void writeRun(String cluster, Run run, boolean withdrawn, OnTimerContext context)
             throws Exception {
+        String content =
+                attempt + "/" + WireConversion.digest(RowBinary.run(cluster, run, withdrawn, 0, 0));
+        if (content.equals(runContents.get(run.runId()))) {
+            return;
+        }
+        runContents.put(run.runId(), content);
         Long last = runRevisions.get(run.runId());
         long recorded = context.timerService().currentProcessingTime() * 1000;
         long revision =

@@ -164,7 +164,7 @@ final class Samples {
             return false;
         }
         List<GpuSample> there = samplesOf(host, hour, id);
-        int at = firstFrom(there, sample.atMs());
+        int at = GpuSample.firstFrom(there, sample.atMs());
         return at < there.size()
                 && there.get(at).atMs() == sample.atMs()
                 && there.get(at).merge(sample).equals(there.get(at));
@@ -287,7 +287,7 @@ final class Samples {
         int hour = firstHour(host.sampleHours, fromMs);
         for (int h = Math.min(hour, host.sampleHours.length - 1); h >= 0 && missing != 0; h--) {
             List<GpuSample> samples = samplesOf(host, host.sampleHours[h], id);
-            for (int i = firstFrom(samples, fromMs) - 1; i >= 0 && missing != 0; i--) {
+            for (int i = GpuSample.firstFrom(samples, fromMs) - 1; i >= 0 && missing != 0; i--) {
                 found.add(samples.get(i));
                 missing &= ~mask(samples.get(i));
             }
@@ -302,7 +302,7 @@ final class Samples {
                 break;
             }
             List<GpuSample> samples = samplesOf(host, host.sampleHours[h], id);
-            for (int i = firstFrom(samples, fromMs); i < samples.size(); i++) {
+            for (int i = GpuSample.firstFrom(samples, fromMs); i < samples.size(); i++) {
                 GpuSample sample = samples.get(i);
                 if (sample.atMs() >= toMs && missing == 0) {
                     break;
@@ -320,20 +320,6 @@ final class Samples {
             mask |= field(sample, f) >= 0 ? 1 << f : 0;
         }
         return mask;
-    }
-
-    private static int firstFrom(List<GpuSample> samples, long instantMs) {
-        int lo = 0;
-        int hi = samples.size();
-        while (lo < hi) {
-            int mid = (lo + hi) >>> 1;
-            if (samples.get(mid).atMs() >= instantMs) {
-                hi = mid;
-            } else {
-                lo = mid + 1;
-            }
-        }
-        return lo;
     }
 
     /** Position of the hour of an instant among those that have samples, or of the next one. */

@@ -73,7 +73,9 @@ final class WireConversion {
         Long end = record.getEndMs();
         input.latestMs =
                 end == null ? record.getObservedAtMs() : Math.min(end, record.getObservedAtMs());
-        JobSnapshotRecord content = JobSnapshotRecord.newBuilder(record).setOrigin("").build();
+        // The digest decides between equals: it must not depend on what a site calls its cluster.
+        JobSnapshotRecord content =
+                JobSnapshotRecord.newBuilder(record).setOrigin("").setCluster("").build();
         if (!isHook(JobSource.valueOf(record.getSource().name()))) {
             // A hook is an event and its time is what it says; a poll only repeats itself.
             content.setObservedAtMs(0);
@@ -155,7 +157,11 @@ final class WireConversion {
         input.host = record.getHost();
         input.observedAtMs = record.getObservedAtMs();
         HostSnapshotRecord content =
-                HostSnapshotRecord.newBuilder(record).setOrigin("").setObservedAtMs(0).build();
+                HostSnapshotRecord.newBuilder(record)
+                        .setOrigin("")
+                        .setCluster("")
+                        .setObservedAtMs(0)
+                        .build();
         input.snapshot = bytes(HostSnapshotRecord.getEncoder().encode(content));
         input.contentKey = digest(input.snapshot);
         return input;
@@ -169,7 +175,6 @@ final class WireConversion {
         } catch (IOException e) {
             throw new UncheckedIOException("host snapshot in state does not decode", e);
         }
-        boolean configures = !r.getInstances().isEmpty() || !r.getGpus().isEmpty();
         int shards = 0;
         List<HostInventory.TypedGpus> gpus = new ArrayList<>();
         for (ConfiguredGresRecord gres : r.getGres()) {
@@ -193,13 +198,18 @@ final class WireConversion {
                 atMs,
                 r.getPresent(),
                 availability(r),
-                configures && gpus.isEmpty() ? null : gpus,
+                configures(r) && gpus.isEmpty() ? null : gpus,
                 shards,
                 instances.isEmpty()
                         ? MigLayout.NONE
                         : new MigLayout(instances, Math.max(1, r.getSlicesPerGpu())),
                 cards,
                 contentKey);
+    }
+
+    /** The site says what its indices mean; of Gres and state this says nothing. */
+    static boolean configures(HostSnapshotRecord record) {
+        return !record.getInstances().isEmpty() || !record.getGpus().isEmpty();
     }
 
     private static HostInventory.Availability availability(HostSnapshotRecord record) {

@@ -10,6 +10,7 @@ import io.gpuledger.schemas.JobSnapshotRecord;
 import io.gpuledger.schemas.JobSource;
 import io.gpuledger.schemas.SchedulerHeartbeatRecord;
 import java.nio.file.Path;
+import java.time.Instant;
 import java.time.ZoneId;
 import java.util.ArrayList;
 import java.util.function.Supplier;
@@ -21,6 +22,9 @@ import org.jspecify.annotations.Nullable;
  * and whether it can be used; no record is kept in between.
  */
 final class Pass {
+    /** Usage is written minute by minute: one absurd end must not fill the disk. */
+    private static final long LONGEST_RUN_MS = 3_653L * 86_400_000;
+
     static final long UNKNOWN = Long.MIN_VALUE;
 
     private final SlurmFileReader.Options options;
@@ -136,6 +140,17 @@ final class Pass {
         if (start != null && end != null && end < start) {
             throw new BadRecordException(
                     "BAD_TIME", "job " + r.getRawJobId() + " ends before it starts");
+        }
+        if (start != null && end != null && end - start > LONGEST_RUN_MS) {
+            throw new BadRecordException(
+                    "BAD_TIME",
+                    "job "
+                            + r.getRawJobId()
+                            + " lasts from "
+                            + Instant.ofEpochMilli(start)
+                            + " to "
+                            + Instant.ofEpochMilli(end)
+                            + ", more than ten years; correct the time and read it again");
         }
         seen(r.getSubmitMs());
         seen(start);

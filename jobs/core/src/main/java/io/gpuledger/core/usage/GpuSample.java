@@ -1,5 +1,7 @@
 package io.gpuledger.core.usage;
 
+import java.util.List;
+
 /**
  * One reading of one GPU, or of one MIG instance of it. {@link #ABSENT} where the exporter gave no
  * value: unknown is not zero.
@@ -25,6 +27,21 @@ public record GpuSample(
         long energyMj,
         long powerMw) {
     public static final long ABSENT = -1;
+
+    /** Position of the first sample at or after an instant, in samples sorted by time. */
+    public static int firstFrom(List<GpuSample> samples, long instantMs) {
+        int lo = 0;
+        int hi = samples.size();
+        while (lo < hi) {
+            int mid = (lo + hi) >>> 1;
+            if (samples.get(mid).atMs() >= instantMs) {
+                hi = mid;
+            } else {
+                lo = mid + 1;
+            }
+        }
+        return lo;
+    }
 
     /** How active it was: the finer field where there is one. */
     long activePpm() {

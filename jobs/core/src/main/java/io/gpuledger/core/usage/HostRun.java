@@ -27,23 +27,14 @@ public record HostRun(
         int flags) {
 
     HostRun with(List<Holding> other) {
-        return new HostRun(
-                runId,
-                jobId,
-                account,
-                user,
-                partition,
-                qos,
-                startMs,
-                endMs,
-                uncertainFromMs,
-                overheadUntilMs,
-                other,
-                suspensions,
-                flags);
+        return copy(other, uncertainFromMs);
     }
 
     HostRun uncertainFrom(long atMs) {
+        return copy(holdings, atMs);
+    }
+
+    private HostRun copy(List<Holding> held, long uncertainMs) {
         return new HostRun(
                 runId,
                 jobId,
@@ -53,9 +44,9 @@ public record HostRun(
                 qos,
                 startMs,
                 endMs,
-                atMs,
+                uncertainMs,
                 overheadUntilMs,
-                holdings,
+                held,
                 suspensions,
                 flags);
     }

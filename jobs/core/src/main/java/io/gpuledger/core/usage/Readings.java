@@ -127,12 +127,14 @@ final class Readings {
     private List<Value> uncounted(List<GpuSample> samples) {
         List<Value> uncounted = new ArrayList<>();
         for (Value value : values(samples, GpuSample::powerMw)) {
-            int own = firstFrom(samples, value.toMs());
+            int own = GpuSample.firstFrom(samples, value.toMs());
             if (samples.get(own).energyMj() >= 0) {
                 continue;
             }
             long from = value.fromMs();
-            for (int i = Math.max(1, firstFrom(counters, from)); i < counters.size(); i++) {
+            for (int i = Math.max(1, GpuSample.firstFrom(counters, from));
+                    i < counters.size();
+                    i++) {
                 GpuSample before = counters.get(i - 1);
                 GpuSample after = counters.get(i);
                 if (before.atMs() >= value.toMs()) {
@@ -152,20 +154,6 @@ final class Readings {
             }
         }
         return uncounted;
-    }
-
-    private static int firstFrom(List<GpuSample> samples, long instantMs) {
-        int lo = 0;
-        int hi = samples.size();
-        while (lo < hi) {
-            int mid = (lo + hi) >>> 1;
-            if (samples.get(mid).atMs() >= instantMs) {
-                hi = mid;
-            } else {
-                lo = mid + 1;
-            }
-        }
-        return lo;
     }
 
     Sums over(long fromMs, long toMs) {
@@ -233,7 +221,7 @@ final class Readings {
     }
 
     private void energy(Sums sums, long fromMs, long toMs) {
-        for (int i = Math.max(1, firstFrom(counters, fromMs)); i < counters.size(); i++) {
+        for (int i = Math.max(1, GpuSample.firstFrom(counters, fromMs)); i < counters.size(); i++) {
             GpuSample before = counters.get(i - 1);
             GpuSample sample = counters.get(i);
             if (before.atMs() >= toMs && window(sample.atMs()) >= toMs) {
