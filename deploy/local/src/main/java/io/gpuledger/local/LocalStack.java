@@ -251,14 +251,19 @@ public final class LocalStack implements AutoCloseable {
 
     private void start(Service service) throws IOException {
         stopOnExit();
+        int before = ServiceRecord.read(run(), service).map(ServiceRecord::port).orElse(0);
         // A process that lives but does not answer would hold the port and the data.
         stopOne(service);
         int port =
                 switch (service) {
-                    case CLICKHOUSE -> usable(service, options.clickHousePort());
-                    case KAFKA -> usable(service, options.kafkaPort());
-                    case ATTRIBUTION -> free();
+                    case CLICKHOUSE -> usable(service, options.clickHousePort(), before);
+                    case KAFKA -> usable(service, options.kafkaPort(), before);
+                    case ATTRIBUTION -> usable(service, 0, before);
                 };
+        if (before != 0 && port != before && service != Service.ATTRIBUTION) {
+            // The job was told the old address; it is started again where it is wanted.
+            stopOne(Service.ATTRIBUTION);
+        }
         List<String> command = command(service, port);
         Path log = log(service);
         if (ending) {
@@ -476,9 +481,18 @@ public final class LocalStack implements AutoCloseable {
         }
     }
 
-    private static int usable(Service service, int port) throws IOException {
+    private static boolean isFree(int port) {
+        try (ServerSocket socket = new ServerSocket(port, 1, InetAddress.getLoopbackAddress())) {
+            return socket.isBound();
+        } catch (IOException e) {
+            return false; // somebody else has it: that is the answer, not a failure
+        }
+    }
+
+    /** The port asked for, else the one it had: what still runs knows it by that; else any. */
+    private static int usable(Service service, int port, int before) throws IOException {
         if (port == 0) {
-            return free();
+            return before != 0 && isFree(before) ? before : free();
         }
         try (ServerSocket socket = new ServerSocket(port, 1, InetAddress.getLoopbackAddress())) {
             return socket.getLocalPort();

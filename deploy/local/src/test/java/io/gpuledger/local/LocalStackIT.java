@@ -47,6 +47,8 @@ class LocalStackIT {
             sql(stack, "INSERT INTO kept VALUES (7)");
             produce(stack, "before");
             Map<Service, Long> first = pids(stack);
+            String brokers = stack.kafkaBrokers();
+            String clickHouse = stack.clickHouseUrl();
 
             for (long pid : first.values()) {
                 kill(pid);
@@ -55,6 +57,9 @@ class LocalStackIT {
 
             stack.ensureUp(BOTH);
             assertThat(pids(stack)).hasSize(2).doesNotContainValue(-1L).isNotEqualTo(first);
+            // A job that runs on knows both by their addresses.
+            assertThat(stack.kafkaBrokers()).isEqualTo(brokers);
+            assertThat(stack.clickHouseUrl()).isEqualTo(clickHouse);
             assertThat(sql(stack, "SELECT n FROM kept")).isEqualTo("7");
             assertThat(consume(stack)).containsExactly("before");
         }
