@@ -18,7 +18,10 @@ import java.util.Map;
  */
 public final class Migrator {
     private static final List<String> MIGRATIONS =
-            List.of("V0001__usage.sql", "V0002__runs_hosts_dead_letters.sql");
+            List.of(
+                    "V0001__usage.sql",
+                    "V0002__runs_hosts_dead_letters.sql",
+                    "V0003__backfills.sql");
     private static final List<String> VIEWS =
             List.of("usage_minute_current.sql", "usage_hour_current.sql");
 

@@ -32,6 +32,21 @@ public final class UsageQuery {
                     "energy_mj",
                     "held_idle_ms");
 
+    /**
+     * The hour as the zone's clocks show it. In the night the clocks go back one hour comes twice:
+     * there the offset is added, for the two are not the same hour.
+     */
+    private static final String HOUR =
+            """
+            concat(
+                formatDateTime(window_start, '%Y-%m-%dT%H:00', {zone:String}),
+                if(formatDateTime(window_start, '%d %H', {zone:String}) IN (
+                        formatDateTime(window_start + 3600, '%d %H', {zone:String}),
+                        formatDateTime(window_start - 3600, '%d %H', {zone:String})),
+                    replaceRegexpOne(formatDateTime(window_start, '%z', {zone:String}), '(..)$', ':\\\\1'),
+                    ''))
+            """;
+
     /** Key of the contract to its output columns and the constant expressions behind them. */
     private static final Map<String, Map<String, String>> KEYS = keys();
 
@@ -42,10 +57,6 @@ public final class UsageQuery {
         /** What the scheduler charges: its accounting rows, to the second. */
         SCHEDULED
     }
-
-    /** Keys that accounting rows can answer: they have no slot and are not cut into windows. */
-    private static final List<String> SCHEDULED_KEYS =
-            List.of("cluster", "account", "user", "run", "job", "partition", "qos");
 
     private final Basis basis;
     private final List<String> columns = new ArrayList<>();
@@ -78,11 +89,6 @@ public final class UsageQuery {
                 throw new IllegalArgumentException(
                         "--by %s is no key; keys are %s".formatted(key, KEYS.keySet()));
             }
-            if (basis == Basis.SCHEDULED && !SCHEDULED_KEYS.contains(key)) {
-                throw new IllegalArgumentException(
-                        "--basis scheduled knows no %s; keys are %s"
-                                .formatted(key, SCHEDULED_KEYS));
-            }
             definition.forEach(
                     (column, expression) -> {
                         if (!columns.contains(column)) {
@@ -101,10 +107,6 @@ public final class UsageQuery {
         this.account = account;
         this.zone = zone;
         this.basis = basis;
-        if (basis == Basis.SCHEDULED && !grant.isEmpty()) {
-            throw new IllegalArgumentException(
-                    "--basis scheduled knows no grants; leave out --grant");
-        }
     }
 
     private static Map<String, Map<String, String>> keys() {
@@ -124,12 +126,7 @@ public final class UsageQuery {
         keys.put("partition", Map.of("partition", "partition"));
         keys.put("qos", Map.of("qos", "qos"));
         keys.put("bucket", Map.of("bucket", "bucket"));
-        keys.put(
-                "hour",
-                Map.of(
-                        "hour",
-                        "formatDateTime(toStartOfHour(toTimeZone(window_start, {zone:String})), "
-                                + "'%Y-%m-%dT%H:00', {zone:String})"));
+        keys.put("hour", Map.of("hour", HOUR));
         keys.put("day", Map.of("day", "toString(toDate(window_start, {zone:String}))"));
         keys.put("month", Map.of("month", "formatDateTime(window_start, '%Y-%m', {zone:String})"));
         return keys;
@@ -140,6 +137,11 @@ public final class UsageQuery {
         return basis == Basis.HELD ? held(warehouse) : scheduled(warehouse);
     }
 
+    /**
+     * Accounting rows have no position: they are on slot -1 of no host, as the ledger keys a count
+     * whose host is unknown. They are cut at quarters of an hour, where every zone's hours, days
+     * and months begin.
+     */
     private Result scheduled(Warehouse warehouse) {
         StringBuilder sql = new StringBuilder("SELECT ");
         StringBuilder positions = new StringBuilder();
@@ -149,14 +151,27 @@ public final class UsageQuery {
         }
         sql.append(
                 """
-                sum(arraySum(
-                    (s, e, g) -> greatest(least(e, {to:Int64} * 1000) - greatest(s, {from:Int64} * 1000), 0) * g,
-                    scheduled_start_ms, scheduled_end_ms, scheduled_gpus)) AS gpu_ms,
+                sum((least(span.2, (quarter + 1) * 900000) - greatest(span.1, quarter * 900000)) * span.3) AS gpu_ms,
                 0, 0, 0, 0, 0, 0, gpu_ms * 1000, 0, 0, 0, 0
-                FROM runs FINAL
-                WHERE withdrawn = 0
-                  AND ({cluster:String} = '' OR cluster = {cluster:String})
-                  AND ({account:String} = '' OR account = {account:String})
+                FROM (
+                    SELECT cluster, account, user, run_id, job_id, partition, qos,
+                        '' AS host, -1 AS gpu_index, '' AS gpu_model, 'ALLOCATED' AS bucket, 'unmapped' AS grant_id,
+                        span, quarter, toDateTime(quarter * 900, 'UTC') AS window_start
+                    FROM (
+                        SELECT *, arrayJoin(arrayMap(
+                            (s, e, g) -> (greatest(s, {from:Int64} * 1000), least(e, {to:Int64} * 1000), g),
+                            scheduled_start_ms, scheduled_end_ms, scheduled_gpus)) AS span
+                        FROM runs FINAL
+                        WHERE withdrawn = 0
+                          AND ({cluster:String} = '' OR cluster = {cluster:String})
+                          AND ({account:String} = '' OR account = {account:String})
+                          AND ({grant:String} = '' OR {grant:String} = 'unmapped')
+                    )
+                    ARRAY JOIN range(
+                        toUInt64(intDiv(span.1, 900000)),
+                        toUInt64(intDiv(greatest(span.2, span.1) + 899999, 900000))) AS quarter
+                    WHERE span.1 < span.2
+                )
                 """);
         sql.append("GROUP BY ").append(positions);
         sql.append(" HAVING gpu_ms != 0 ORDER BY ").append(positions);

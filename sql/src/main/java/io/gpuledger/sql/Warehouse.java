@@ -80,7 +80,7 @@ public final class Warehouse {
                         query.append("&param_")
                                 .append(encode(name))
                                 .append('=')
-                                .append(encode(value)));
+                                .append(encode(escaped(value))));
         HttpRequest request =
                 HttpRequest.newBuilder(URI.create(url + "/" + query))
                         .header("X-ClickHouse-User", user)
@@ -105,6 +105,15 @@ public final class Warehouse {
             Thread.currentThread().interrupt();
             throw new WarehouseUnreachableException("interrupted while asking " + url, e);
         }
+    }
+
+    /** ClickHouse reads a parameter's value as it reads a field of tab-separated text. */
+    private static String escaped(String value) {
+        return value.replace("\\", "\\\\")
+                .replace("\t", "\\t")
+                .replace("\n", "\\n")
+                .replace("\r", "\\r")
+                .replace("\0", "\\0");
     }
 
     private static String encode(String text) {

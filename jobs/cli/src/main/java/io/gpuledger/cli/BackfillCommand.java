@@ -12,6 +12,7 @@ import io.gpuledger.collectors.file.InputFormat;
 import io.gpuledger.collectors.slurm.SlurmFileReader;
 import io.gpuledger.flink.ClickHouseSink;
 import io.gpuledger.local.LocalStack;
+import io.gpuledger.sql.BackfillRegister;
 import io.gpuledger.sql.Migrator;
 import io.gpuledger.sql.Warehouse;
 import java.io.IOException;
@@ -19,7 +20,6 @@ import java.io.InputStream;
 import java.io.PrintWriter;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.security.DigestInputStream;
 import java.security.MessageDigest;
@@ -32,8 +32,9 @@ import java.util.Comparator;
 import java.util.HexFormat;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
+import java.util.TreeMap;
 import java.util.concurrent.Callable;
-import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
@@ -87,23 +88,31 @@ final class BackfillCommand implements Callable<Integer> {
         if (slurm.isEmpty() && dcgm.isEmpty()) {
             throw new UsageException("give files with --slurm or --dcgm");
         }
+        if (cluster.isBlank()) {
+            throw new UsageException("--cluster is empty; give the cluster's name");
+        }
+        if (scrapeIntervalS < 1 || scrapeIntervalS > 3600) {
+            throw new UsageException(
+                    "--scrape-interval %d is out of range; give 1 to 3600"
+                            .formatted(scrapeIntervalS));
+        }
         InputFiles slurmFiles = InputFiles.expand(slurm);
         InputFiles dcgmFiles = InputFiles.expand(dcgm);
         long digest = digest(slurmFiles, dcgmFiles);
-        Path spool = Files.createTempDirectory("gpu-ledger-backfill");
-        try {
-            SpoolSink sink = read(slurmFiles, dcgmFiles, spool);
+        try (ScratchDirectory spool = ScratchDirectory.create("gpu-ledger-backfill")) {
+            SpoolSink sink = read(slurmFiles, dcgmFiles, spool.path());
             sink.refuseUnnamed();
             try (LocalStack stack = ledger.stack()) {
                 Warehouse warehouse = ledger.warehouse(stack);
                 Migrator.migrate(warehouse);
-                refuseOthers(warehouse, sink, digest);
-                write(warehouse, sink, spool, digest);
+                if (sink.lastMs() < sink.firstMs()) {
+                    sink.writeDeadLetters(warehouse, cluster, digest);
+                } else {
+                    write(warehouse, sink, spool.path(), digest);
+                }
             }
             report(slurmFiles, dcgmFiles, sink);
             return sink.deadLetters().isEmpty() ? ExitCode.DONE : ExitCode.FINDINGS;
-        } finally {
-            delete(spool);
         }
     }
 
@@ -115,7 +124,7 @@ final class BackfillCommand implements Callable<Integer> {
         DcgmFileReader dcgmReader =
                 new DcgmFileReader(
                         new DcgmFileReader.Options(
-                                cluster, Math.multiplyExact(scrapeIntervalS, 1000)));
+                                cluster, scrapeIntervalS * 1000, observedAtMs()));
         try (SpoolWriter writer = new SpoolWriter(spool)) {
             SpoolSink sink = new SpoolSink(writer);
             for (InputFiles files : List.of(slurmFiles, dcgmFiles)) {
@@ -131,41 +140,57 @@ final class BackfillCommand implements Callable<Integer> {
         }
     }
 
-    private void refuseOthers(Warehouse warehouse, SpoolSink sink, long digest) {
-        if (replace || sink.lastMs() < sink.firstMs()) {
-            return;
-        }
-        List<List<String>> others =
-                warehouse.query(
-                        """
-                        SELECT count(), min(window_start), max(window_start)
-                        FROM usage_hour FINAL
-                        WHERE cluster = {cluster:String} AND notEmpty(holders.gpu_ms)
-                          AND input_digest != {digest:UInt64}
-                          AND window_start >= toStartOfHour(toDateTime({from:Int64}, 'UTC'))
-                          AND window_start <= toDateTime({to:Int64}, 'UTC')
-                        """,
-                        Map.of(
-                                "cluster",
+    /** Writes unless these inputs were written already or others are in the way. */
+    private void write(Warehouse warehouse, SpoolSink sink, Path spool, long digest)
+            throws Exception {
+        BackfillRegister register =
+                new BackfillRegister(
+                        warehouse,
+                        new BackfillRegister.Inputs(
                                 cluster,
-                                "digest",
-                                Long.toUnsignedString(digest),
-                                "from",
-                                Long.toString(Math.floorDiv(sink.firstMs(), 1000L)),
-                                "to",
-                                Long.toString(Math.floorDiv(sink.lastMs(), 1000L))));
-        if (!others.get(0).get(0).equals("0")) {
+                                digest,
+                                spec.root().version()[0],
+                                sink.firstMs(),
+                                sink.lastMs()));
+        Optional<BackfillRegister.Rival> rival = register.claim();
+        if (rival.isPresent()) {
             throw new UsageException(
-                    "cluster %s already has %s rows of other inputs between %s and %s; add --replace to replace them"
+                    "another backfill of cluster %s writes hours of these inputs (process %d on %s, since %s UTC); wait for it, or %d s if it was killed"
                             .formatted(
                                     cluster,
-                                    others.get(0).get(0),
-                                    others.get(0).get(1),
-                                    others.get(0).get(2)));
+                                    rival.get().pid(),
+                                    rival.get().machine(),
+                                    rival.get().startedAt(),
+                                    rival.get().lapsesInS()));
+        }
+        BackfillRegister.Outcome outcome = BackfillRegister.Outcome.FAILED;
+        try {
+            Optional<List<String>> others = register.rowsOfOthers();
+            if (others.isPresent() && !replace) {
+                outcome = BackfillRegister.Outcome.REFUSED;
+                throw new UsageException(
+                        "cluster %s already has %s rows of other inputs between %s and %s; add --replace to replace them"
+                                .formatted(
+                                        cluster,
+                                        others.get().get(0),
+                                        others.get().get(1),
+                                        others.get().get(2)));
+            }
+            Optional<String> finished = register.finished();
+            if (others.isEmpty() && finished.isPresent()) {
+                say(
+                        "the ledger has these inputs since %s UTC; nothing to change"
+                                .formatted(finished.get()));
+            } else {
+                compute(warehouse, sink, spool, digest);
+            }
+            outcome = BackfillRegister.Outcome.DONE;
+        } finally {
+            register.close(outcome);
         }
     }
 
-    private void write(Warehouse warehouse, SpoolSink sink, Path spool, long digest)
+    private void compute(Warehouse warehouse, SpoolSink sink, Path spool, long digest)
             throws Exception {
         long floor =
                 Long.parseLong(
@@ -182,11 +207,11 @@ final class BackfillCommand implements Callable<Integer> {
                 AttributionSettings.backfill(digest, began),
                 new ClickHouseSink(warehouse.url(), "default", "", warehouse.database()),
                 Math.min(2, Runtime.getRuntime().availableProcessors()));
-        if (replace && sink.lastMs() >= sink.firstMs()) {
+        if (replace) {
             emptyStale(warehouse, "usage_minute", sink, began);
             emptyStale(warehouse, "usage_hour", sink, began);
         }
-        sink.writeDeadLetters(warehouse, digest);
+        sink.writeDeadLetters(warehouse, cluster, digest);
     }
 
     /**
@@ -236,9 +261,7 @@ final class BackfillCommand implements Callable<Integer> {
                 duplicate,
                 read - used - duplicate - sink.deadLetters().size(),
                 sink.deadLetters().size());
-        for (InputFiles group : List.of(slurmFiles, dcgmFiles)) {
-            group.ignored().forEach(i -> out.println("ignored " + i.path() + ": " + i.reason()));
-        }
+        ignored(List.of(slurmFiles, dcgmFiles)).forEach(out::println);
         sink.deadLetters().stream()
                 .limit(10)
                 .forEach(
@@ -253,6 +276,36 @@ final class BackfillCommand implements Callable<Integer> {
                                                 + ": "
                                                 + d.getDetail()));
         out.flush();
+    }
+
+    /** One line per reason: a directory of recordings holds hundreds of other files. */
+    private static List<String> ignored(List<InputFiles> groups) {
+        Map<String, List<Path>> byReason = new TreeMap<>();
+        for (InputFiles group : groups) {
+            group.ignored()
+                    .forEach(
+                            i ->
+                                    byReason.computeIfAbsent(i.reason(), r -> new ArrayList<>())
+                                            .add(i.path()));
+        }
+        return byReason.entrySet().stream()
+                .map(
+                        e ->
+                                "ignored %s%s: %s"
+                                        .formatted(
+                                                e.getValue().get(0),
+                                                e.getValue().size() == 1
+                                                        ? ""
+                                                        : " and %d others"
+                                                                .formatted(e.getValue().size() - 1),
+                                                e.getKey()))
+                .toList();
+    }
+
+    private void say(String text) {
+        PrintWriter err = spec.commandLine().getErr();
+        err.println(text);
+        err.flush();
     }
 
     private ZoneId zoneId() {
@@ -277,7 +330,10 @@ final class BackfillCommand implements Callable<Integer> {
         }
     }
 
-    /** The same files in any order and under any name are the same inputs. */
+    /**
+     * The same files in any order are the same inputs; of a name only the time of observation
+     * counts.
+     */
     private long digest(InputFiles slurmFiles, InputFiles dcgmFiles)
             throws IOException, InputException {
         List<String> hashes = new ArrayList<>();
@@ -289,7 +345,7 @@ final class BackfillCommand implements Callable<Integer> {
                 } catch (IOException e) {
                     throw InputFile.unreadable(file.path(), e);
                 }
-                hashes.add(HexFormat.of().formatHex(sha.digest()));
+                hashes.add(HexFormat.of().formatHex(sha.digest()) + file.nameTimeMs());
             }
         }
         hashes.sort(Comparator.naturalOrder());
@@ -305,14 +361,6 @@ final class BackfillCommand implements Callable<Integer> {
             return MessageDigest.getInstance("SHA-256");
         } catch (NoSuchAlgorithmException e) {
             throw new IllegalStateException("every JDK has SHA-256", e);
-        }
-    }
-
-    private static void delete(Path directory) throws IOException {
-        try (Stream<Path> files = Files.walk(directory)) {
-            for (Path file : files.sorted(Comparator.reverseOrder()).toList()) {
-                Files.delete(file);
-            }
         }
     }
 }

@@ -77,7 +77,7 @@ final class CollectDcgmCommand implements Callable<Integer> {
                         new DcgmScraper(
                                 http,
                                 target,
-                                new DcgmFileReader.Options(cluster, intervalS * 1000),
+                                new DcgmFileReader.Options(cluster, intervalS * 1000, null),
                                 Duration.ofSeconds(Math.max(1, intervalS / 2)),
                                 Clock.systemUTC());
                 // Spread over the interval: a thousand scrapes in one instant help nobody.

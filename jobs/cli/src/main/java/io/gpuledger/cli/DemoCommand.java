@@ -11,10 +11,12 @@ import io.gpuledger.collectors.slurm.SlurmFileReader;
 import io.gpuledger.local.LocalStack;
 import io.gpuledger.local.Service;
 import io.gpuledger.local.SimulatedExporters;
+import io.gpuledger.local.StackException;
 import io.gpuledger.schemas.HostScrapeRecord;
 import io.gpuledger.sql.Migrator;
 import io.gpuledger.sql.UsageQuery;
 import io.gpuledger.sql.Warehouse;
+import io.gpuledger.sql.WarehouseUnreachableException;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.net.URI;
@@ -25,15 +27,13 @@ import java.time.Duration;
 import java.time.Instant;
 import java.time.ZoneOffset;
 import java.util.ArrayList;
-import java.util.Comparator;
 import java.util.EnumSet;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.Callable;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
-import java.util.stream.Stream;
-import org.jspecify.annotations.Nullable;
+import org.apache.kafka.common.KafkaException;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
@@ -55,6 +55,9 @@ final class DemoCommand implements Callable<Integer> {
 
     private static final Duration PATIENCE = Duration.ofSeconds(90);
 
+    /** Longer than the job's ticks at this speed. */
+    private static final Duration QUIET = Duration.ofSeconds(6);
+
     @CommandLine.ParentCommand GpuLedger ledger;
     @CommandLine.Spec CommandLine.Model.CommandSpec spec;
 
@@ -66,6 +69,8 @@ final class DemoCommand implements Callable<Integer> {
             defaultValue = "12",
             description = "How much faster than it was (default: ${DEFAULT-VALUE}).")
     int speed = 12;
+
+    private volatile boolean stopping;
 
     @Override
     public Integer call() throws Exception {
@@ -79,14 +84,22 @@ final class DemoCommand implements Callable<Integer> {
         Thread cleanup =
                 new Thread(
                         () -> {
+                            stopping = true;
                             stack.close();
                             if (!keep) {
-                                delete(data);
+                                ScratchDirectory.delete(data);
                             }
                         },
                         "stop-demo");
         Runtime.getRuntime().addShutdownHook(cleanup);
-        play(stack);
+        try {
+            play(stack);
+        } catch (StackException | WarehouseUnreachableException | KafkaException e) {
+            if (!stopping) {
+                throw e;
+            }
+            // Ctrl-C stopped what it was talking to.
+        }
         return ExitCode.DONE;
     }
 
@@ -123,7 +136,19 @@ final class DemoCommand implements Callable<Integer> {
             ReplayClock clock,
             PrintWriter err)
             throws IOException, InputException, InterruptedException {
-        Path work = Files.createTempDirectory("gpu-ledger-replay");
+        try (ScratchDirectory work = ScratchDirectory.create("gpu-ledger-replay")) {
+            replay(recording, exporters, publisher, clock, err, work.path());
+        }
+    }
+
+    private void replay(
+            DemoRecording recording,
+            SimulatedExporters exporters,
+            KafkaPublisher publisher,
+            ReplayClock clock,
+            PrintWriter err,
+            Path work)
+            throws IOException, InputException, InterruptedException {
         SlurmFileReader slurm =
                 new SlurmFileReader(
                         new SlurmFileReader.Options(DemoRecording.CLUSTER, ZoneOffset.UTC, null));
@@ -170,7 +195,6 @@ final class DemoCommand implements Callable<Integer> {
         progress(err, total, total, end);
         err.println();
         publisher.flush();
-        delete(work);
     }
 
     private static List<DcgmScraper> scrapers(SimulatedExporters exporters, ReplayClock clock) {
@@ -182,7 +206,7 @@ final class DemoCommand implements Callable<Integer> {
                             http,
                             URI.create(url),
                             new DcgmFileReader.Options(
-                                    DemoRecording.CLUSTER, SCRAPE_INTERVAL_S * 1000),
+                                    DemoRecording.CLUSTER, SCRAPE_INTERVAL_S * 1000, null),
                             Duration.ofSeconds(5),
                             clock));
         }
@@ -220,33 +244,37 @@ final class DemoCommand implements Callable<Integer> {
     }
 
     /**
-     * The hour row is the last thing written of an hour: when it covers the last minute, all is
-     * there.
+     * Waits until every host has its last minute and no row came for a while: what is learned late
+     * corrects what was written.
      */
     private void awaitSettled(Warehouse warehouse, DemoRecording recording)
             throws InterruptedException {
-        long lastMinute = Math.floorDiv(recording.endMs(), 60_000L) * 60;
+        String lastMinute = Long.toString(Math.floorDiv(recording.endMs(), 60_000L) * 60);
         long deadline = System.nanoTime() + PATIENCE.toNanos();
+        String last = "";
+        long lastChange = System.nanoTime();
         while (System.nanoTime() < deadline) {
-            List<List<String>> answer =
-                    warehouse.query(
-                            """
-                            SELECT count(DISTINCT host) FROM usage_minute
-                            WHERE cluster = {cluster:String}
-                              AND window_start >= toDateTime({last:Int64}, 'UTC')
-                            """,
-                            Map.of(
-                                    "cluster",
-                                    DemoRecording.CLUSTER,
-                                    "last",
-                                    Long.toString(lastMinute)));
-            if (Integer.parseInt(answer.get(0).get(0)) == DemoRecording.gpusByHost().size()) {
+            List<String> answer =
+                    warehouse
+                            .query(
+                                    """
+                                    SELECT uniqIf(host, window_start >= toDateTime({last:Int64}, 'UTC')),
+                                           max(revision), count()
+                                    FROM usage_minute WHERE cluster = {cluster:String}
+                                    """,
+                                    Map.of("cluster", DemoRecording.CLUSTER, "last", lastMinute))
+                            .get(0);
+            boolean complete = Integer.parseInt(answer.get(0)) == DemoRecording.gpusByHost().size();
+            if (!answer.toString().equals(last)) {
+                last = answer.toString();
+                lastChange = System.nanoTime();
+            } else if (complete && System.nanoTime() - lastChange > QUIET.toNanos()) {
                 return;
             }
             TimeUnit.MILLISECONDS.sleep(250);
         }
-        throw new IllegalStateException(
-                "usage of the last minute did not appear within %d s; see the logs below --data"
+        throw new StackException(
+                "usage of the last minute did not settle within %d s; see the logs below --data"
                         .formatted(PATIENCE.toSeconds()));
     }
 
@@ -301,18 +329,5 @@ final class DemoCommand implements Callable<Integer> {
     private static void say(PrintWriter err, String text) {
         err.println(text);
         err.flush();
-    }
-
-    private static void delete(@Nullable Path directory) {
-        if (directory == null) {
-            return;
-        }
-        try (Stream<Path> files = Files.walk(directory)) {
-            for (Path file : files.sorted(Comparator.reverseOrder()).toList()) {
-                Files.deleteIfExists(file);
-            }
-        } catch (IOException e) {
-            System.err.println("gpu-ledger: could not remove " + directory + ": " + e.getMessage());
-        }
     }
 }

@@ -1,6 +1,7 @@
 package io.gpuledger.cli;
 
 import io.gpuledger.collectors.file.InputException;
+import io.gpuledger.flink.SinkUnreachableException;
 import io.gpuledger.local.LocalStack;
 import io.gpuledger.local.Service;
 import io.gpuledger.local.StackException;
@@ -82,6 +83,8 @@ public final class GpuLedger implements Runnable {
     static CommandLine commandLine() {
         return new CommandLine(new GpuLedger())
                 .setCaseInsensitiveEnumValuesAllowed(true)
+                // A mistyped option after a list of files is not one more file.
+                .setUnmatchedOptionsAllowedAsOptionParameters(false)
                 .setParameterExceptionHandler(GpuLedger::refuse)
                 .setExecutionExceptionHandler(GpuLedger::explain);
     }
@@ -107,16 +110,21 @@ public final class GpuLedger implements Runnable {
     private static int explain(
             Exception thrown, CommandLine commandLine, CommandLine.ParseResult parsed) {
         PrintWriter err = commandLine.getErr();
-        if (thrown instanceof UsageException
-                || thrown instanceof InputException
-                || thrown instanceof WarehouseRefusedException) {
-            err.println("gpu-ledger: " + thrown.getMessage());
-            return ExitCode.WRONG_USAGE;
+        for (Throwable cause = thrown; cause != null; cause = cause.getCause()) {
+            if (cause instanceof UsageException
+                    || cause instanceof InputException
+                    || cause instanceof WarehouseRefusedException) {
+                err.println("gpu-ledger: " + cause.getMessage());
+                return ExitCode.WRONG_USAGE;
+            }
+            if (cause instanceof WarehouseUnreachableException
+                    || cause instanceof StackException
+                    || cause instanceof SinkUnreachableException) {
+                err.println("gpu-ledger: " + cause.getMessage());
+                return ExitCode.UNREACHABLE;
+            }
         }
-        if (thrown instanceof WarehouseUnreachableException || thrown instanceof StackException) {
-            err.println("gpu-ledger: " + thrown.getMessage());
-            return ExitCode.UNREACHABLE;
-        }
+        err.println("gpu-ledger: internal error; please report it with what follows");
         thrown.printStackTrace(err);
         return ExitCode.UNREACHABLE;
     }
@@ -137,6 +145,8 @@ public final class GpuLedger implements Runnable {
     }
 
     LocalStack stackIn(Path directory) {
+        port("--clickhouse-port", clickHousePort);
+        port("--kafka-port", kafkaPort);
         String home = System.getProperty("user.home");
         String standard = Path.of(home, ".cache", "gpu-ledger").toString();
         return LocalStack.open(
@@ -169,6 +179,14 @@ public final class GpuLedger implements Runnable {
         }
         stack.ensureUp(EnumSet.of(Service.KAFKA));
         return stack.kafkaBrokers();
+    }
+
+    private static void port(String option, int port) {
+        if (port < 0 || port > 65_535) {
+            throw new UsageException(
+                    "%s %d is no port; give 1 to 65535, or 0 for a free one"
+                            .formatted(option, port));
+        }
     }
 
     private static String environment(String name, String otherwise) {

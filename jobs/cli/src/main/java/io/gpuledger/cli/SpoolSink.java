@@ -16,7 +16,7 @@ import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
-import java.util.TreeSet;
+import java.util.TreeMap;
 import org.jspecify.annotations.Nullable;
 
 /** Takes what the readers found, onto disk, and remembers the span it covers. */
@@ -24,7 +24,10 @@ final class SpoolSink implements InputSink {
     private final SpoolWriter spool;
     private final List<DeadLetterRecord> deadLetters = new ArrayList<>();
     private final List<InputCount> counts = new ArrayList<>();
-    private final Set<Long> holders = new TreeSet<>();
+
+    /** Job to the first record that gave it GPUs. */
+    private final Map<Long, String> holders = new TreeMap<>();
+
     private final Set<Long> withAccount = new HashSet<>();
     private final Set<Long> withUser = new HashSet<>();
     private long firstMs = Long.MAX_VALUE;
@@ -60,13 +63,14 @@ final class SpoolSink implements InputSink {
     }
 
     private void refuse(Set<Long> named, String what, String column) {
-        for (long job : holders) {
-            if (!named.contains(job)) {
-                throw new UsageException(
-                        "job %d has GPUs and no input names its %s; add the column %s to sacct's -o list"
-                                .formatted(job, what, column));
-            }
-        }
+        holders.forEach(
+                (job, origin) -> {
+                    if (!named.contains(job)) {
+                        throw new UsageException(
+                                "%s: job %d has GPUs and no input names its %s; add the column %s to sacct's -o list"
+                                        .formatted(origin, job, what, column));
+                    }
+                });
     }
 
     private static boolean positive(@Nullable Integer count) {
@@ -81,7 +85,7 @@ final class SpoolSink implements InputSink {
     @Override
     public void job(JobSnapshotRecord r) {
         if (positive(r.getGpuCount()) || positive(r.getShardCount())) {
-            holders.add(r.getRawJobId());
+            holders.putIfAbsent(r.getRawJobId(), r.getOrigin());
         }
         if (r.getAccount() != null) {
             withAccount.add(r.getRawJobId());
@@ -140,7 +144,7 @@ final class SpoolSink implements InputSink {
     }
 
     /** A repeated backfill does not repeat its dead letters. */
-    void writeDeadLetters(Warehouse warehouse, long digest) {
+    void writeDeadLetters(Warehouse warehouse, String cluster, long digest) {
         for (DeadLetterRecord letter : deadLetters) {
             warehouse.execute(
                     """
@@ -153,7 +157,7 @@ final class SpoolSink implements InputSink {
                           AND position = {position:Int64})
                     """,
                     Map.of(
-                            "cluster", letter.getCluster(),
+                            "cluster", cluster,
                             "reason", letter.getReason(),
                             "detail", letter.getDetail(),
                             "source", letter.getSource(),

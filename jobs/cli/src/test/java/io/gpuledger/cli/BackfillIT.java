@@ -4,12 +4,14 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.gpuledger.local.LocalStack;
 import io.gpuledger.local.Service;
+import io.gpuledger.sql.Warehouse;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.PrintWriter;
 import java.io.StringWriter;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.EnumSet;
@@ -63,19 +65,107 @@ class BackfillIT {
         assertThat(held.remove("fakehpc/64/1795434894")).isEqualTo("11.000");
         assertThat(held).isEqualTo(expected);
 
-        String rows =
-                run(database, "usage", "--by=slot,run,bucket,hour", HOUR, TO, "--format=csv").out();
+        List<List<String>> rows = currentRows("held");
+        Outcome second = backfill(database, "fakehpc");
+        assertThat(second.exit()).isZero();
+        assertThat(second.err()).contains("nothing to change");
+        assertThat(currentRows("held")).isEqualTo(rows);
+    }
+
+    @Test
+    void two_backfills_of_other_inputs_do_not_write_the_same_hours_at_once() throws IOException {
+        String database = "--database=rivals";
+        assertThat(run(database, "migrate").exit()).isZero();
+        Path file = directory.resolve("rival.psv");
+        Files.writeString(
+                file,
+                "JobIDRaw|State|Start|End|NodeList|Account|User|AllocTRES\n"
+                        + "1|COMPLETED|1795434848|1795434862|n1|g1|alice|gres/gpu=1\n");
+        String claim =
+                """
+                INSERT INTO backfills
+                SELECT 'c', {attempt:String}, 7, 'x', 1795432000, 1795438000, {machine:String}, 1,
+                       'RUNNING', now64(3, 'UTC'), now64(3, 'UTC') - INTERVAL {age:Int64} SECOND, 1
+                """;
+        Warehouse warehouse = new Warehouse(stack.clickHouseUrl(), "default", "", "rivals");
+        // One that was not heard of for long does not count.
+        warehouse.execute(claim, Map.of("attempt", "dead", "machine", "elsewhere", "age", "100"));
+        assertThat(run(database, "backfill", "--cluster=c", "--slurm", file.toString()).exit())
+                .isZero();
+
+        warehouse.execute(claim, Map.of("attempt", "alive", "machine", "elsewhere", "age", "1"));
+        Files.writeString(
+                file,
+                "2|COMPLETED|1795434848|1795434862|n1|g1|alice|gres/gpu=1\n",
+                StandardOpenOption.APPEND);
+        List<List<String>> before = currentRows("rivals");
+        Outcome refused =
+                run(database, "backfill", "--cluster=c", "--replace", "--slurm", file.toString());
+
+        assertThat(refused.exit()).isEqualTo(ExitCode.WRONG_USAGE);
+        assertThat(refused.err()).hasLineCount(1).contains("another backfill", "elsewhere");
+        assertThat(currentRows("rivals")).isEqualTo(before).isNotEmpty();
+    }
+
+    @Test
+    void the_schedulers_time_is_cut_by_hours_of_the_zone_and_closes() throws IOException {
+        String database = "--database=scheduled";
         assertThat(backfill(database, "fakehpc").exit()).isZero();
-        assertThat(
-                        run(
-                                        database,
-                                        "usage",
-                                        "--by=slot,run,bucket,hour",
-                                        HOUR,
-                                        TO,
-                                        "--format=csv")
-                                .out())
-                .isEqualTo(rows);
+        List<String> sums = new ArrayList<>();
+        for (String by :
+                List.of("account", "account,hour", "account,day,slot,bucket,grant,model")) {
+            Map<String, Long> byAccount = new TreeMap<>();
+            Outcome outcome =
+                    run(
+                            database,
+                            "usage",
+                            "--by=" + by,
+                            HOUR,
+                            TO,
+                            "--basis=scheduled",
+                            "--format=csv");
+            assertThat(outcome.exit()).as(outcome.err()).isZero();
+            outcome.out()
+                    .lines()
+                    .skip(1)
+                    .map(l -> l.split(",", -1))
+                    .forEach(
+                            c ->
+                                    byAccount.merge(
+                                            c[0], Long.parseLong(c[c.length - 12]), Long::sum));
+            sums.add(byAccount.toString());
+        }
+        assertThat(sums.get(0)).contains("g3=");
+        assertThat(sums).containsOnly(sums.get(0));
+    }
+
+    @Test
+    void the_hour_that_comes_twice_stays_two_hours() throws IOException {
+        // 2026-10-25 in Copenhagen: 02:00 to 03:00 comes twice, from 00:00 UTC and from 01:00 UTC.
+        Path file = directory.resolve("twice.psv");
+        Files.writeString(
+                file,
+                "JobIDRaw|State|Start|End|NodeList|Account|User|AllocTRES\n"
+                        + "1|COMPLETED|1792886400|1792893600|n1|g1|alice|gres/gpu=1\n");
+        String database = "--database=twice";
+        assertThat(run(database, "backfill", "--cluster=c", "--slurm", file.toString()).exit())
+                .isZero();
+        for (String basis : List.of("held", "scheduled")) {
+            Outcome outcome =
+                    run(
+                            database,
+                            "usage",
+                            "--by=hour",
+                            "--from=2026-10-25",
+                            "--to=2026-10-26",
+                            "--zone=Europe/Copenhagen",
+                            "--account=g1",
+                            "--basis=" + basis,
+                            "--format=csv");
+            assertThat(outcome.out().lines().skip(1).map(l -> l.substring(0, l.indexOf(",0,"))))
+                    .containsExactly(
+                            "2026-10-25T02:00+01:00,3600000", "2026-10-25T02:00+02:00,3600000");
+        }
     }
 
     @Test
@@ -198,6 +288,21 @@ class BackfillIT {
         assertThat(run("usage", "--frobnicate").exit()).isEqualTo(ExitCode.WRONG_USAGE);
         assertThat(run("usage", "--by=colour", HOUR, TO).exit()).isEqualTo(ExitCode.WRONG_USAGE);
         assertThat(run("usage", "--by=run", "--from=x", TO).exit()).isEqualTo(ExitCode.WRONG_USAGE);
+        for (List<String> words :
+                List.of(
+                        List.of("--kafka-port=99999", "status"),
+                        List.of("--clickhouse-port=-1", "status"),
+                        List.of("backfill", "--cluster=c", "--slurm", "a.txt", "--bogus"),
+                        List.of("backfill", "--cluster=", "--slurm", "a.txt"),
+                        List.of("backfill", "--cluster=c", "--scrape-interval=-5", "--slurm", "a"),
+                        List.of("backfill", "--cluster=c"))) {
+            Outcome wrong = run(words.toArray(String[]::new));
+            assertThat(wrong.exit()).as("%s: %s", words, wrong.err()).isEqualTo(2);
+            assertThat(wrong.err()).startsWith("gpu-ledger: ").hasLineCount(1);
+        }
+        assertThat(run("backfill", "--cluster=c", "--slurm", "a", "--bogus").err())
+                .contains("--bogus");
+        assertThat(run("usage", "--by=run", "--account=a\\b\tc", HOUR, TO).exit()).isZero();
         StringWriter err = new StringWriter();
         int exit =
                 GpuLedger.commandLine()
@@ -205,6 +310,14 @@ class BackfillIT {
                         .execute("--clickhouse=http://127.0.0.1:1", "usage", "--by=run", HOUR, TO);
         assertThat(exit).isEqualTo(ExitCode.UNREACHABLE);
         assertThat(err.toString()).hasLineCount(1).contains("does not answer");
+    }
+
+    private static List<List<String>> currentRows(String database) {
+        return new Warehouse(stack.clickHouseUrl(), "default", "", database)
+                .query(
+                        "SELECT * FROM usage_minute_current ORDER BY cluster, host, gpu_index,"
+                                + " unplaced_run, window_start, bucket, run_id, instance",
+                        Map.of());
     }
 
     private static Outcome backfill(String database, String cluster) {

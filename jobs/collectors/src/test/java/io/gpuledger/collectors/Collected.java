@@ -74,7 +74,7 @@ final class Collected implements InputSink {
 
     void read(InputFile f, ZoneId zone, @Nullable Long observedAt) throws InputException {
         if (f.format().family() == InputFormat.Family.DCGM) {
-            new DcgmFileReader(new DcgmFileReader.Options("c1", 30_000)).read(f, this);
+            new DcgmFileReader(new DcgmFileReader.Options("c1", 30_000, null)).read(f, this);
         } else {
             new SlurmFileReader(new SlurmFileReader.Options("c1", zone, observedAt)).read(f, this);
         }

@@ -279,8 +279,28 @@ class SlurmFormatsTest {
                 .containsExactly(false, true, true, true);
         assertThat(c.jobs.get(3).getState()).isEqualTo("OUT_OF_MEMORY");
         assertThat(c.deadLetters).hasSize(1);
-        assertThat(c.deadLetters.get(0).getDetail()).contains("JobIDRaw");
+        assertThat(c.deadLetters.get(0).getDetail()).contains("8_1");
         assertThat(c.counts.get(0).ignored()).containsEntry("not started", 4L);
+    }
+
+    @Test
+    void an_array_task_needs_the_column_of_its_raw_id() throws Exception {
+        String header = "JobID|Start|End|State|NodeList|AllocTRES\n";
+        String plain = "7|1704067200|1704070800|COMPLETED|n1|gres/gpu=1\n";
+        String waiting = "8_[1-9]|Unknown|Unknown|PENDING|None assigned|\n";
+        assertThat(Collected.text(dir, "s", header + plain + waiting, "UTC").jobs).hasSize(1);
+        assertThatThrownBy(
+                        () ->
+                                Collected.text(
+                                        dir,
+                                        "s",
+                                        header
+                                                + plain
+                                                + "8_1|1704067200|1704070800|COMPLETED|n1|gres/gpu=1\n",
+                                        "UTC"))
+                .isInstanceOf(InputException.class)
+                .hasMessageContaining("JobIDRaw")
+                .hasMessageContaining("8_1 in line 3");
     }
 
     @Test

@@ -45,15 +45,17 @@ public final class ClickHouseSink implements Sink<SinkRow> {
                         .compressClientRequest(false)
                         .compressServerResponse(false)
                         .build();
-        return new Writer(client);
+        return new Writer(url, client);
     }
 
     private static final class Writer implements SinkWriter<SinkRow> {
+        private final String url;
         private final Client client;
         private final Map<SinkTable, ByteArrayOutputStream> pending =
                 new EnumMap<>(SinkTable.class);
 
-        Writer(Client client) {
+        Writer(String url, Client client) {
+            this.url = url;
             this.client = client;
         }
 
@@ -90,9 +92,9 @@ public final class ClickHouseSink implements Sink<SinkRow> {
                         .get()
                         .close();
             } catch (ExecutionException e) {
-                throw new IOException(
-                        "ClickHouse refused %d bytes for table %s: %s"
-                                .formatted(rows.size(), table.tableName(), e.getCause()),
+                throw new SinkUnreachableException(
+                        "ClickHouse at %s did not take %d bytes for table %s (%s); see its log, and run this again"
+                                .formatted(url, rows.size(), table.tableName(), e.getCause()),
                         e);
             }
             rows.reset();

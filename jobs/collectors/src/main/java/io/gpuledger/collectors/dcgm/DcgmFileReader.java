@@ -8,11 +8,16 @@ import io.gpuledger.collectors.file.Lines;
 import java.io.IOException;
 import java.io.InputStream;
 import java.util.OptionalLong;
+import org.jspecify.annotations.Nullable;
 
 /** Reads one file of telemetry line by line. */
 public final class DcgmFileReader {
-    /** The interval is the one the scrapes were taken at. */
-    public record Options(String cluster, int scrapeIntervalMs) {}
+    /**
+     * The interval is the one the scrapes were taken at; the override, in epoch milliseconds, is
+     * the time of samples that state none.
+     */
+    public record Options(
+            String cluster, int scrapeIntervalMs, @Nullable Long observedAtOverride) {}
 
     private final Options options;
 
@@ -23,12 +28,14 @@ public final class DcgmFileReader {
     public void read(InputFile file, InputSink sink) throws InputException {
         InputTally tally = new InputTally(options.cluster(), file.path().toString(), sink);
         OptionalLong named = file.nameTimeMs();
+        Long override = options.observedAtOverride();
+        Long instant = named.isPresent() ? (Long) named.getAsLong() : null;
         DcgmText text =
                 new DcgmText(
                         options.cluster(),
                         options.scrapeIntervalMs(),
                         file.path().toString(),
-                        named.isPresent() ? (Long) named.getAsLong() : null,
+                        override != null ? override : instant,
                         "",
                         tally,
                         sink::scrape);
@@ -52,8 +59,8 @@ public final class DcgmFileReader {
         if (text.undated() > 0 && tally.usedSoFar() == 0) {
             throw new InputException(
                     file.path(),
-                    "holds samples but no timestamps; begin its name with the epoch seconds of the"
-                            + " scrape");
+                    "holds samples but no timestamps; give --observed-at, or begin its name with the"
+                            + " epoch seconds of the scrape");
         }
         tally.close();
     }

@@ -146,7 +146,7 @@ public final class DcgmText {
         if (time == null) {
             undated++;
             throw new BadRecordException(
-                    "BAD_TIME", "sample without a timestamp; begin the file's name with its time");
+                    "BAD_TIME", "sample without a timestamp; give the file's time of observation");
         }
         if (on.isEmpty()) {
             throw new BadRecordException(

@@ -147,6 +147,6 @@ record SacctHeader(String delimiter, List<String> columns) {
                         + fields
                         + " fields, the header "
                         + columns.size()
-                        + "; use --delimiter with characters that no job name has");
+                        + "; run sacct with a --delimiter that no job name has");
     }
 }

@@ -7,12 +7,17 @@ import io.gpuledger.schemas.JobSnapshotRecord;
 import io.gpuledger.schemas.JobSource;
 import java.io.IOException;
 import java.io.InputStream;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 
 /** {@code sacct -P} or {@code --parsable} with a header, any columns, any delimiter. */
 final class SacctReader implements FormatReader {
+    /** An array task or part of a heterogeneous job as people see it; its steps have a dot. */
+    private static final Pattern SHOWN_ONLY = Pattern.compile("\\d+[_+]\\d+");
+
     @Override
     public void read(InputStream in, Pass pass) throws IOException, InputException {
         Lines lines = new Lines(in);
@@ -22,6 +27,7 @@ final class SacctReader implements FormatReader {
         }
         SacctHeader columns = SacctHeader.parse(header, pass.path());
         pass.isAccounting(true);
+        List<String> unnamed = new ArrayList<>();
         SacctRows rows =
                 new SacctRows(
                         columns,
@@ -29,11 +35,37 @@ final class SacctReader implements FormatReader {
                                 pass.record(
                                         number,
                                         () -> row,
-                                        () -> row(columns.row(row), number, pass)));
+                                        () -> {
+                                            Map<String, String> values = columns.row(row);
+                                            try {
+                                                row(values, number, pass);
+                                            } catch (BadRecordException e) {
+                                                if (unnamed.isEmpty() && isShownOnly(values)) {
+                                                    unnamed.add(
+                                                            values.get("jobid")
+                                                                    + " in line "
+                                                                    + number);
+                                                }
+                                                throw e;
+                                            }
+                                        }));
         for (String line = lines.next(); line != null; line = lines.next()) {
             rows.line(line, lines.number());
         }
         rows.close();
+        if (!unnamed.isEmpty()) {
+            throw new InputException(
+                    pass.path(),
+                    "sacct header lacks the column JobIDRaw, without which "
+                            + unnamed.get(0)
+                            + " cannot be told from other jobs; add it to sacct's -o list");
+        }
+    }
+
+    /** The raw id of an array task cannot be guessed from 15_8. */
+    private static boolean isShownOnly(Map<String, String> row) {
+        return !row.containsKey("jobidraw")
+                && SHOWN_ONLY.matcher(row.getOrDefault("jobid", "")).matches();
     }
 
     private static void row(Map<String, String> v, long number, Pass pass)
@@ -70,11 +102,7 @@ final class SacctReader implements FormatReader {
         try {
             return Integers.parseLong(id, "JobIDRaw");
         } catch (BadRecordException e) {
-            // The raw id of an array task cannot be guessed from 15_8.
-            throw new BadRecordException(
-                    "BAD_JOB_ID",
-                    "'" + id + "' is no raw job id; add JobIDRaw to sacct's -o list",
-                    e);
+            throw new BadRecordException("BAD_JOB_ID", "'" + id + "' is no raw job id", e);
         }
     }
 
