@@ -262,6 +262,7 @@ final class BackfillCommand implements Callable<Integer> {
                 read - used - duplicate - sink.deadLetters().size(),
                 sink.deadLetters().size());
         ignored(List.of(slurmFiles, dcgmFiles)).forEach(out::println);
+        sink.uncounted().ifPresent(out::println);
         sink.deadLetters().stream()
                 .limit(10)
                 .forEach(

@@ -15,6 +15,7 @@ import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 import java.util.TreeMap;
 import org.jspecify.annotations.Nullable;
@@ -28,6 +29,10 @@ final class SpoolSink implements InputSink {
     /** Job to the first record that gave it GPUs. */
     private final Map<Long, String> holders = new TreeMap<>();
 
+    /** Job to the first record that gave it shards. */
+    private final Map<Long, String> sharers = new TreeMap<>();
+
+    private final Set<Long> withDevices = new HashSet<>();
     private final Set<Long> withAccount = new HashSet<>();
     private final Set<Long> withUser = new HashSet<>();
     private long firstMs = Long.MAX_VALUE;
@@ -73,6 +78,19 @@ final class SpoolSink implements InputSink {
                 });
     }
 
+    /** Jobs whose time cannot be counted, for a part of an unknown card is no amount. */
+    Optional<String> uncounted() {
+        Map<Long, String> nowhere = new TreeMap<>(sharers);
+        nowhere.keySet().removeAll(withDevices);
+        return nowhere.entrySet().stream()
+                .findFirst()
+                .map(
+                        first ->
+                                "%d jobs hold shards of cards that no input names, their time is not counted (first: job %d, %s); add scontrol show job -d or prolog lines"
+                                        .formatted(
+                                                nowhere.size(), first.getKey(), first.getValue()));
+    }
+
     private static boolean positive(@Nullable Integer count) {
         return count != null && count > 0;
     }
@@ -86,6 +104,12 @@ final class SpoolSink implements InputSink {
     public void job(JobSnapshotRecord r) {
         if (positive(r.getGpuCount()) || positive(r.getShardCount())) {
             holders.putIfAbsent(r.getRawJobId(), r.getOrigin());
+        }
+        if (positive(r.getShardCount()) && !positive(r.getGpuCount())) {
+            sharers.putIfAbsent(r.getRawJobId(), r.getOrigin());
+        }
+        if (!r.getDevices().isEmpty()) {
+            withDevices.add(r.getRawJobId());
         }
         if (r.getAccount() != null) {
             withAccount.add(r.getRawJobId());

@@ -205,6 +205,8 @@ class BackfillIT {
         Outcome replaced =
                 run(database, "backfill", "--cluster=fakehpc", "--replace", "--slurm", accounting);
         assertThat(replaced.exit()).as(replaced.err()).isZero();
+        // Accounting alone cannot tell whose part of a card a shard is, and says so.
+        assertThat(replaced.err()).contains("2 jobs hold shards");
         String buckets = run(database, "usage", "--by=slot", HOUR, TO, "--format=csv").out();
         assertThat(buckets.lines().skip(1)).allMatch(l -> l.split(",", -1)[2].equals("-1"));
     }

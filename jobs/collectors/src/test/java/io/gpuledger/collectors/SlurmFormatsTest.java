@@ -284,6 +284,14 @@ class SlurmFormatsTest {
     }
 
     @Test
+    void a_byte_order_mark_and_empty_lines_before_the_header_are_nothing() throws Exception {
+        String row = "1|1704067200|1704070800|COMPLETED|n1|gres/gpu=1|x\n";
+        for (String before : List.of("\uFEFF", "\n\n", "\uFEFF\n", " \r\n")) {
+            assertThat(Collected.text(dir, "s", before + HEADER + row, "UTC").jobs).hasSize(1);
+        }
+    }
+
+    @Test
     void an_array_task_needs_the_column_of_its_raw_id() throws Exception {
         String header = "JobID|Start|End|State|NodeList|AllocTRES\n";
         String plain = "7|1704067200|1704070800|COMPLETED|n1|gres/gpu=1\n";

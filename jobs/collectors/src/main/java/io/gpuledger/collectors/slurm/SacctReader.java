@@ -22,6 +22,9 @@ final class SacctReader implements FormatReader {
     public void read(InputStream in, Pass pass) throws IOException, InputException {
         Lines lines = new Lines(in);
         String header = lines.next();
+        while (header != null && header.isBlank()) {
+            header = lines.next();
+        }
         if (header == null) {
             throw new InputException(pass.path(), "is empty; give sacct's output");
         }

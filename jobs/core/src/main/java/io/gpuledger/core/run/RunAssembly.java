@@ -48,7 +48,9 @@ public final class RunAssembly {
             Collection<JobSnapshot> snapshots) {
         TreeMap<Long, List<JobSnapshot>> byStart = new TreeMap<>();
         for (JobSnapshot snapshot : snapshots) {
-            if (snapshot.startMs() != null && snapshot.source() != JobSource.JOBCOMP) {
+            if (snapshot.startMs() != null
+                    && snapshot.source() != JobSource.JOBCOMP
+                    && !isLeavingRequeued(snapshot)) {
                 byStart.computeIfAbsent(snapshot.startMs(), s -> new ArrayList<>()).add(snapshot);
             }
         }
@@ -79,6 +81,28 @@ public final class RunAssembly {
             }
         }
         return byStart;
+    }
+
+    /**
+     * A requeued job that is still being cleaned up counts its next incarnation already and shows
+     * the requeue as its start, on the nodes it leaves: nothing has started.
+     */
+    private static boolean isLeavingRequeued(JobSnapshot s) {
+        return s.source() == JobSource.CONTROLLER
+                && s.state().equals("COMPLETING")
+                && statedEnd(s) == null
+                && s.restartCount() != null
+                && s.restartCount() > 0;
+    }
+
+    /** The end that a snapshot knows; an end that is still to come is a forecast. */
+    private static @Nullable Long statedEnd(JobSnapshot s) {
+        Long end = s.endMs();
+        boolean forecast =
+                end != null
+                        && s.source() == JobSource.CONTROLLER
+                        && end > s.lastObservedMs() + HOOK_SLACK_MS;
+        return forecast ? null : end;
     }
 
     /**
@@ -315,10 +339,9 @@ public final class RunAssembly {
                     if (s.holds()) {
                         held = Math.max(held, s.lastObservedMs());
                     }
-                    if (s.endMs() != null
-                            && !s.state().equals("RESIZING")
-                            && s.endMs() >= startMs) {
-                        stated.add(s.endMs());
+                    Long end = statedEnd(s);
+                    if (end != null && !s.state().equals("RESIZING") && end >= startMs) {
+                        stated.add(end);
                     }
                 }
                 case EPILOG_SLURMCTLD ->

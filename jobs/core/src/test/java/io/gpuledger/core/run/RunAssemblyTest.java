@@ -1,6 +1,7 @@
 package io.gpuledger.core.run;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.tuple;
 
 import io.gpuledger.core.time.Span;
 import java.util.ArrayList;
@@ -74,6 +75,25 @@ class RunAssemblyTest {
         assertThat(runs.get(0).scheduled()).isEmpty();
         assertThat(runs.get(1).scheduled())
                 .containsExactly(new Run.ScheduledSpan(130_000, 200_000, 1));
+    }
+
+    @Test
+    void a_requeued_job_that_is_still_leaving_its_node_has_not_started_again() {
+        JobSnapshot lost = restarted(0, poll(12, "RUNNING", 8, null, List.of("n4"), card("n4", 3)));
+        JobSnapshot leaving =
+                restarted(1, poll(19, "COMPLETING", 19, 199L, List.of("n4"), card("n4", 3)));
+        JobSnapshot again = restarted(1, poll(31, "RUNNING", 30, null, List.of("n2")));
+        JobSnapshot ended = row(300, "COMPLETED", 8, 30, 80L, List.of("n2"), 1, 0);
+
+        assertThat(RunAssembly.assemble(CLUSTER, 1, List.of(lost, leaving), polls(12_000, 19_000)))
+                .extracting(Run::startMs, Run::heldEndMs)
+                .containsExactly(tuple(8_000L, 19_000L));
+        List<Run> runs =
+                RunAssembly.assemble(
+                        CLUSTER, 1, List.of(lost, leaving, again, ended), polls(12_000, 19_000));
+        assertThat(runs).extracting(Run::startMs).containsExactly(8_000L, 30_000L);
+        assertThat(runs.get(1).holdings())
+                .containsExactly(new Holding("n2", -1, "h100", 0, 1, 30_000, 80_000));
     }
 
     @Test
@@ -374,6 +394,35 @@ class RunAssemblyTest {
                 null,
                 false,
                 content);
+    }
+
+    private static JobSnapshot restarted(int count, JobSnapshot s) {
+        return new JobSnapshot(
+                s.source(),
+                s.firstObservedMs(),
+                s.lastObservedMs(),
+                s.jobId(),
+                s.state(),
+                s.submitMs(),
+                s.startMs(),
+                s.endMs(),
+                count,
+                s.account(),
+                s.user(),
+                s.partition(),
+                s.qos(),
+                s.name(),
+                s.nodes(),
+                s.gpuCount(),
+                s.gpuTypes(),
+                s.shardCount(),
+                s.devices(),
+                s.suspendedTotalMs(),
+                s.suspendAtMs(),
+                s.runningBeforeSuspendMs(),
+                s.resizedAtMs(),
+                s.timeAmbiguous(),
+                s.contentKey() + count);
     }
 
     private static SchedulerView polls(long... instants) {
