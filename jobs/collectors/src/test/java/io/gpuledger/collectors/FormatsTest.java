@@ -8,6 +8,7 @@ import io.gpuledger.collectors.file.InputException;
 import io.gpuledger.collectors.file.InputFiles;
 import io.gpuledger.collectors.slurm.Gres;
 import io.gpuledger.collectors.slurm.HostList;
+import io.gpuledger.collectors.slurm.Tres;
 import io.gpuledger.schemas.HeartbeatKind;
 import io.gpuledger.schemas.JobSnapshotRecord;
 import io.gpuledger.schemas.JobSource;
@@ -40,6 +41,12 @@ class FormatsTest {
         assertThat(d)
                 .extracting(NodeDeviceRecord::getIndices)
                 .containsExactly(List.of(3), List.of(4, 5));
+        NodeDeviceRecord mps = Gres.devices("mps:50(IDX:1(50/100))", "n1").get(0);
+        assertThat(mps.getKind()).isEqualTo("shard");
+        assertThat(mps.getIndices()).containsExactly(1);
+        assertThat(mps.getIndexCounts()).containsExactly(50);
+        assertThat(Tres.parse("cpu=1,gres/mps=50").shardCount()).isEqualTo(50);
+        assertThat(Tres.parse("gres/shard:a100=2,gres/shard:h100=1").shardCount()).isEqualTo(3);
         NodeDeviceRecord s = Gres.devices("shard:4(IDX:0(3/4),2(1/4))", "n1").get(0);
         assertThat(s.getIndices()).containsExactly(0, 2);
         assertThat(s.getIndexCounts()).containsExactly(3, 1);

@@ -7,7 +7,10 @@ import java.util.ArrayList;
 import java.util.BitSet;
 import java.util.List;
 
-/** GRES texts of one node: {@code gpu:h100:2(IDX:0-1),shard:3(IDX:0(3/4))}. */
+/**
+ * GRES texts of one node: {@code gpu:h100:2(IDX:0-1),shard:3(IDX:0(3/4))}; {@code mps:50(IDX:0(
+ * 50/100))} is read as shards, see {@link Tres}.
+ */
 public final class Gres {
     private static final int INDEX_LIMIT = 1024;
     private static final int COUNT_LIMIT = 65_536;
@@ -102,7 +105,7 @@ public final class Gres {
                 head = head.substring(5);
             }
             String[] parts = head.split(":", -1);
-            String kind = parts[0];
+            String kind = parts[0].equals("mps") ? "shard" : parts[0];
             if (!kind.equals("gpu") && !kind.equals("shard")) {
                 continue;
             }

@@ -5,7 +5,11 @@ import java.util.ArrayList;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 
-/** The GPUs in an allocation's TRES. Typed and untyped counts name the same cards. */
+/**
+ * The GPUs in an allocation's TRES. Typed and untyped counts name the same cards. The percentages
+ * of MPS are read as shards: both are parts of a card of which the node's Gres says how many there
+ * are, and Slurm allows only one of them on a node.
+ */
 public record Tres(
         @Nullable Integer gpuCount, List<String> gpuTypes, @Nullable Integer shardCount) {
     /** More than any machine has; a count beyond is a broken record. */
@@ -44,6 +48,7 @@ public record Tres(
         private @Nullable Integer total;
         private int typed;
         private @Nullable Integer shards;
+        private int typedShards;
 
         void add(String name, String count) throws BadRecordException {
             if (name.equals("gpu")) {
@@ -54,8 +59,11 @@ public record Tres(
                     typed = checked((long) typed + n, "TRES gres/" + name);
                     addType(name.substring(4));
                 }
-            } else if (name.equals("shard")) {
+            } else if (name.equals("shard") || name.equals("mps")) {
                 shards = parsed(name, count);
+            } else if (name.startsWith("shard:") || name.startsWith("mps:")) {
+                typedShards =
+                        checked((long) typedShards + parsed(name, count), "TRES gres/" + name);
             }
         }
 
@@ -76,7 +84,8 @@ public record Tres(
         Tres tres() {
             types.sort(null);
             Integer t = total;
-            return new Tres(t == null ? typed : t, List.copyOf(types), shards);
+            Integer s = shards == null && typedShards > 0 ? (Integer) typedShards : shards;
+            return new Tres(t == null ? typed : t, List.copyOf(types), s);
         }
     }
 }

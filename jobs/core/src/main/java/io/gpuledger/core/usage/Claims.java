@@ -11,10 +11,13 @@ import java.util.SortedMap;
 import java.util.SortedSet;
 import java.util.TreeMap;
 import java.util.TreeSet;
+import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 
 /** From what runs have by the scheduler's numbers to claims on slots. */
 final class Claims {
+    private static final Pattern MIG_PROFILE = Pattern.compile("(?<![0-9])[1-9]g\\.[0-9]+gb");
+
     private static final int NO_STATED_END = RunFlag.OPEN.bit() | RunFlag.END_ESTIMATED.bit();
 
     private Claims() {}
@@ -176,9 +179,8 @@ final class Claims {
 
     private record Start(long atMs, long runStartMs, String runId) {}
 
-    /** Slurm names MIG profiles 1g.10gb, a100_3g.20gb and the like. */
+    /** Slurm names MIG profiles 1g.10gb, a100_3g.20gb, 1g.10gb.me and the like. */
     static boolean isMigType(String gresType) {
-        int g = gresType.indexOf("g.");
-        return g > 0 && Character.isDigit(gresType.charAt(g - 1)) && gresType.endsWith("gb");
+        return MIG_PROFILE.matcher(gresType).find();
     }
 }
