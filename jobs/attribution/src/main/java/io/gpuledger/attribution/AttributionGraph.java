@@ -41,8 +41,11 @@ public final class AttributionGraph {
                         .name(ROUTE_TELEMETRY_UID);
         BroadcastStream<HeartbeatInput> heartbeats =
                 jobs.getSideOutput(RecordRouter.HEARTBEATS).broadcast(RunAssembler.KNOWN);
+        // Telemetry holds no job, but its time goes on when the scheduler falls silent: without it
+        // the last word of the scheduler would wait for the next one.
         SingleOutputStreamOperator<HostInput> held =
-                jobs.keyBy(JobInput::key)
+                jobs.union(scrapes)
+                        .keyBy(JobInput::key)
                         .connect(heartbeats)
                         .process(new RunAssembler(settings))
                         .uid(RunAssembler.UID)

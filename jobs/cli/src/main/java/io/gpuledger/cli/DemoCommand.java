@@ -284,7 +284,8 @@ final class DemoCommand implements Callable<Integer> {
             SimulatedExporters exporters,
             DemoRecording recording) {
         Instant from = Instant.ofEpochMilli(recording.beginMs() / 3_600_000 * 3_600_000);
-        Instant to = from.plus(Duration.ofHours(2));
+        // To the last whole minute of the recording: what follows is only there to settle it.
+        Instant to = Instant.ofEpochMilli(recording.endMs() / 60_000 * 60_000 + 60_000);
         UsageQuery.Result result =
                 new UsageQuery(
                                 List.of("account"),
@@ -318,7 +319,15 @@ final class DemoCommand implements Callable<Integer> {
         }
         out.println();
         out.println("Try next:");
-        String where = once ? "" : " --clickhouse " + stack.clickHouseUrl();
+        String where = " --clickhouse " + stack.clickHouseUrl();
+        if (once) {
+            String kept = ledger.data == null ? "demo-data" : ledger.data.toString();
+            where = " --data " + kept;
+            if (ledger.data == null) {
+                out.println(
+                        "  gpu-ledger%s demo --once     (keeps the data, for)".formatted(where));
+            }
+        }
         out.println(
                 "  gpu-ledger%s usage --by run,bucket --from %s --to %s"
                         .formatted(where, from, to));

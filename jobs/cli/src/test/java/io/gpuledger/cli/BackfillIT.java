@@ -60,9 +60,8 @@ class BackfillIT {
         assertThat(first.exit()).as(first.err()).isZero();
 
         Map<String, String> held = heldSecondsByRun(database);
-        Map<String, String> expected = expectedHeldSeconds();
-        // Only polls saw the run that slurmdbd overwrote (node with a dead slurmd, 11 s).
-        assertThat(held.remove("fakehpc/64/1795434894")).isEqualTo("11.000");
+        Map<String, String> expected = HeldTruth.expected();
+        assertThat(held.remove(HeldTruth.LOST_RUN)).isEqualTo("11.000");
         assertThat(held).isEqualTo(expected);
 
         List<List<String>> rows = currentRows("held");
@@ -188,8 +187,8 @@ class BackfillIT {
         assertThat(slots).containsEntry("fakehpc/23/1795434848", List.of("n9:3", "n9:4", "n9:5"));
         assertThat(slots)
                 .containsEntry("fakehpc/63/1795434894", List.of("n2:1", "n2:2", "n3:0", "n3:1"));
-        slots.remove("fakehpc/64/1795434894");
-        assertThat(slots.keySet()).isEqualTo(expectedHeldSeconds().keySet());
+        slots.remove(HeldTruth.LOST_RUN);
+        assertThat(slots.keySet()).isEqualTo(HeldTruth.expected().keySet());
     }
 
     @Test
@@ -238,8 +237,8 @@ class BackfillIT {
 
         assertThat(replaced.exit()).as(replaced.err()).isZero();
         Map<String, String> held = heldSecondsByRun(database);
-        held.remove("fakehpc/64/1795434894");
-        assertThat(held).isEqualTo(expectedHeldSeconds());
+        held.remove(HeldTruth.LOST_RUN);
+        assertThat(held).isEqualTo(HeldTruth.expected());
     }
 
     @Test
@@ -345,46 +344,8 @@ class BackfillIT {
     }
 
     private static Map<String, String> heldSecondsByRun(String database) {
-        Map<String, String> held = new TreeMap<>();
-        for (String line :
-                run(database, "usage", "--by=run", HOUR, TO, "--format=csv")
-                        .out()
-                        .lines()
-                        .skip(1)
-                        .toList()) {
-            String[] cells = line.split(",", -1);
-            long ms = Long.parseLong(cells[1]) + Long.parseLong(cells[2]);
-            if (!cells[0].isEmpty() && ms > 0) {
-                held.put(cells[0], seconds(ms));
-            }
-        }
-        return held;
-    }
-
-    private static Map<String, String> expectedHeldSeconds() throws IOException {
-        Map<String, Long> held = new TreeMap<>();
-        for (String line :
-                Files.readAllLines(Path.of("src/test/resources/held.csv")).stream()
-                        .skip(1)
-                        .toList()) {
-            String[] cells = line.split(",", -1);
-            if (!cells[3].isEmpty()) {
-                long ms = new java.math.BigDecimal(cells[3]).movePointRight(3).longValueExact();
-                held.merge("fakehpc/" + cells[0] + "/" + cells[1], ms, Long::sum);
-            }
-        }
-        Map<String, String> seconds = new TreeMap<>();
-        held.forEach(
-                (run, ms) -> {
-                    if (ms > 0) {
-                        seconds.put(run, seconds(ms));
-                    }
-                });
-        return seconds;
-    }
-
-    private static String seconds(long ms) {
-        return "%d.%03d".formatted(ms / 1000, ms % 1000);
+        return HeldTruth.ofUsage(
+                run(database, "usage", "--by=run", HOUR, TO, "--format=csv").out());
     }
 
     /** The recording as the files it was. */

@@ -1,0 +1,58 @@
+package io.gpuledger.cli;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.io.IOException;
+import java.io.PrintWriter;
+import java.io.StringWriter;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Map;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+
+/** The whole product, live: exporters, Kafka, the streaming job, ClickHouse. */
+class DemoIT {
+    /** Below target: the demo's services write until this process ends. */
+    private static Path directory;
+
+    @BeforeAll
+    static void directory() throws IOException {
+        directory = Files.createTempDirectory(Path.of("target").toAbsolutePath(), "demo");
+    }
+
+    @Test
+    void the_live_path_ends_with_what_was_really_held() throws Exception {
+        Outcome demo = run("demo", "--once", "--speed=40");
+        assertThat(demo.exit()).as(demo.err()).isZero();
+        assertThat(demo.out()).contains("Rows that break the closed balance: 0", "g3a");
+
+        Outcome usage =
+                run(
+                        "usage",
+                        "--by=run",
+                        "--from=2026-11-23T11:00",
+                        "--to=2026-11-23T13:00",
+                        "--format=csv");
+        assertThat(usage.exit()).as(usage.err()).isZero();
+        Map<String, String> held = HeldTruth.ofUsage(usage.out());
+        assertThat(held.remove(HeldTruth.LOST_RUN)).isEqualTo("11.000");
+        assertThat(held).isEqualTo(HeldTruth.expected());
+    }
+
+    private record Outcome(int exit, String out, String err) {}
+
+    private static Outcome run(String... words) {
+        StringWriter out = new StringWriter();
+        StringWriter err = new StringWriter();
+        String[] all = new String[words.length + 1];
+        all[0] = "--data=" + directory;
+        System.arraycopy(words, 0, all, 1, words.length);
+        int exit =
+                GpuLedger.commandLine()
+                        .setOut(new PrintWriter(out))
+                        .setErr(new PrintWriter(err))
+                        .execute(all);
+        return new Outcome(exit, out.toString(), err.toString());
+    }
+}
