@@ -83,6 +83,8 @@ final class BackfillCommand implements Callable<Integer> {
     @Option(names = "--dcgm", arity = "1..*", paramLabel = "FILE", description = "DCGM files.")
     List<Path> dcgm = new ArrayList<>();
 
+    private long unbalanced;
+
     @Override
     public Integer call() throws Exception {
         if (slurm.isEmpty() && dcgm.isEmpty()) {
@@ -112,7 +114,9 @@ final class BackfillCommand implements Callable<Integer> {
                 }
             }
             report(slurmFiles, dcgmFiles, sink);
-            return sink.deadLetters().isEmpty() ? ExitCode.DONE : ExitCode.FINDINGS;
+            return sink.deadLetters().isEmpty() && unbalanced == 0
+                    ? ExitCode.DONE
+                    : ExitCode.FINDINGS;
         }
     }
 
@@ -212,6 +216,27 @@ final class BackfillCommand implements Callable<Integer> {
             emptyStale(warehouse, "usage_hour", sink, began);
         }
         sink.writeDeadLetters(warehouse, cluster, digest);
+        unbalanced =
+                Long.parseLong(
+                        warehouse
+                                .query(
+                                        """
+                                        SELECT count() FROM dead_letters
+                                        WHERE cluster = {cluster:String} AND reason = 'BALANCE'
+                                          AND input_digest = {digest:UInt64}
+                                        """,
+                                        Map.of(
+                                                "cluster",
+                                                cluster,
+                                                "digest",
+                                                Long.toUnsignedString(digest)))
+                                .get(0)
+                                .get(0));
+        if (unbalanced > 0) {
+            say(
+                    "%d rows broke the closed balance and were set aside (dead_letters, reason BALANCE); this is a fault of the program, report it"
+                            .formatted(unbalanced));
+        }
     }
 
     /**

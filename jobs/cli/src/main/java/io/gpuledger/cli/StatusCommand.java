@@ -3,8 +3,11 @@ package io.gpuledger.cli;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import io.gpuledger.local.LocalStack;
+import io.gpuledger.local.Service;
+import io.gpuledger.sql.Warehouse;
 import java.io.PrintWriter;
 import java.util.List;
+import java.util.Map;
 import java.util.concurrent.Callable;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
@@ -14,7 +17,8 @@ import picocli.CommandLine.Option;
 @Command(
         name = "status",
         mixinStandardHelpOptions = true,
-        description = "Shows the services of the local stack. Exit 1 when one is down.")
+        description =
+                "Shows the services of the local stack. Exit 1 when one is down or a row was refused for its balance.")
 final class StatusCommand implements Callable<Integer> {
     @CommandLine.ParentCommand GpuLedger ledger;
     @CommandLine.Spec CommandLine.Model.CommandSpec spec;
@@ -25,8 +29,12 @@ final class StatusCommand implements Callable<Integer> {
     @Override
     public Integer call() {
         List<LocalStack.Status> all;
+        long unbalanced = 0;
         try (LocalStack stack = ledger.stack()) {
             all = stack.status();
+            if (all.stream().anyMatch(s -> s.up() && s.service() == Service.CLICKHOUSE)) {
+                unbalanced = unbalanced(ledger.warehouse(stack));
+            }
         }
         PrintWriter out = spec.commandLine().getOut();
         if (json) {
@@ -39,6 +47,10 @@ final class StatusCommand implements Callable<Integer> {
                         .put("port", s.port())
                         .put("log", s.log());
             }
+            array.addObject()
+                    .put("service", "ledger")
+                    .put("up", unbalanced == 0)
+                    .put("rows_out_of_balance", unbalanced);
             out.println(array.toPrettyString());
         } else {
             for (LocalStack.Status s : all) {
@@ -50,7 +62,34 @@ final class StatusCommand implements Callable<Integer> {
                                         .formatted(s.service().label(), s.log()));
             }
         }
+        if (!json && unbalanced > 0) {
+            out.println(
+                    "ledger       %d rows broke the closed balance and were set aside: dead_letters, reason BALANCE"
+                            .formatted(unbalanced));
+        }
         out.flush();
-        return all.stream().allMatch(LocalStack.Status::up) ? ExitCode.DONE : ExitCode.FINDINGS;
+        boolean up = all.stream().allMatch(LocalStack.Status::up);
+        return up && unbalanced == 0 ? ExitCode.DONE : ExitCode.FINDINGS;
+    }
+
+    /** A ledger that was never migrated has none. */
+    private static long unbalanced(Warehouse warehouse) {
+        boolean migrated =
+                !warehouse
+                        .inDatabase("")
+                        .query(
+                                "SELECT 1 FROM system.tables WHERE database = {name:String}"
+                                        + " AND name = 'dead_letters'",
+                                Map.of("name", warehouse.database()))
+                        .isEmpty();
+        return migrated
+                ? Long.parseLong(
+                        warehouse
+                                .query(
+                                        "SELECT count() FROM dead_letters WHERE reason = 'BALANCE'",
+                                        Map.of())
+                                .get(0)
+                                .get(0))
+                : 0;
     }
 }
