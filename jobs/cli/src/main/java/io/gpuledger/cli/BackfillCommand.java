@@ -111,7 +111,8 @@ final class BackfillCommand implements Callable<Integer> {
     private SpoolSink read(InputFiles slurmFiles, InputFiles dcgmFiles, Path spool)
             throws IOException, InputException {
         SlurmFileReader slurmReader =
-                new SlurmFileReader(new SlurmFileReader.Options(cluster, zoneId(), observedAtMs()));
+                new SlurmFileReader(
+                        new SlurmFileReader.Options(cluster, zoneId(), observedAtMs(observedAt)));
         DcgmFileReader dcgmReader =
                 new DcgmFileReader(
                         new DcgmFileReader.Options(
@@ -264,7 +265,7 @@ final class BackfillCommand implements Callable<Integer> {
         }
     }
 
-    private @Nullable Long observedAtMs() {
+    static @Nullable Long observedAtMs(@Nullable String observedAt) {
         if (observedAt == null) {
             return null;
         }

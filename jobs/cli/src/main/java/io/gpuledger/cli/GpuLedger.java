@@ -1,6 +1,7 @@
 package io.gpuledger.cli;
 
 import io.gpuledger.collectors.file.InputException;
+import io.gpuledger.collectors.slurm.SlurmrestdException;
 import io.gpuledger.local.LocalStack;
 import io.gpuledger.local.Service;
 import io.gpuledger.local.StackException;
@@ -30,6 +31,7 @@ import picocli.CommandLine.Option;
             MigrateCommand.class,
             BackfillCommand.class,
             UsageCommand.class,
+            ReconcileCommand.class,
             CollectCommand.class,
             RunCommand.class
         })
@@ -113,7 +115,9 @@ public final class GpuLedger implements Runnable {
             err.println("gpu-ledger: " + thrown.getMessage());
             return ExitCode.WRONG_USAGE;
         }
-        if (thrown instanceof WarehouseUnreachableException || thrown instanceof StackException) {
+        if (thrown instanceof WarehouseUnreachableException
+                || thrown instanceof SlurmrestdException
+                || thrown instanceof StackException) {
             err.println("gpu-ledger: " + thrown.getMessage());
             return ExitCode.UNREACHABLE;
         }

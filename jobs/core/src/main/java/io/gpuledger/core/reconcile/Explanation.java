@@ -138,16 +138,21 @@ final class Explanation {
         return now.equals(held.scheduled());
     }
 
-    /** Believes the rule when it leaves less unexplained. */
+    /** Believes the rule when it leaves less unexplained, or as much and less to other reasons. */
     private void step(Reason reason, List<Piece> other) {
         long amount = Piece.within(pieces, window) - Piece.within(other, window);
         List<Part> left = residuals(other);
-        if (unexplained(left) >= unexplained(residuals)) {
+        long more = unexplained(left) - unexplained(residuals);
+        if (more > 0 || (more == 0 && size(left) >= size(residuals))) {
             return;
         }
         parts.add(new Part(reason, amount, where(pieces, other), NOTHING));
         pieces = other;
         residuals = left;
+    }
+
+    private static long size(List<Part> left) {
+        return left.stream().mapToLong(p -> Math.abs(p.gpuMs())).sum();
     }
 
     /** From the first to the last instant that both count differently. */
@@ -251,7 +256,23 @@ final class Explanation {
         }
         Reason reason = reason(minutes, stretch, due, difference);
         String note = reason == Reason.UNEXPLAINED ? note() : NOTHING;
-        add(left, new Part(reason, difference, minutes, note));
+        add(left, new Part(reason, difference, own(minutes), note));
+    }
+
+    /** The part of the minutes in which either book has the run. */
+    private Span own(Span minutes) {
+        long from = Long.MAX_VALUE;
+        long to = Long.MIN_VALUE;
+        if (rows != null) {
+            from = rows.startMs();
+            to = rows.endMs();
+        }
+        if (run != null) {
+            from = Math.min(from, run.startMs());
+            to = Math.max(to, run.latestHeldMs());
+        }
+        Span both = from < to ? new Span(from, to).intersect(minutes) : minutes;
+        return both.isEmpty() ? minutes : both;
     }
 
     private static void add(List<Part> parts, Part part) {
