@@ -21,6 +21,7 @@ import java.util.ArrayList;
 import java.util.EnumSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.TreeMap;
 import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.zip.GZIPInputStream;
@@ -144,7 +145,7 @@ class ReconcileIT {
         assertThat(byPayer).hasSize(lines.size() - 1);
         for (String line : lines.subList(1, lines.size())) {
             String[] cells = line.split(",", -1);
-            JsonNode ours = byPayer.get(cells[0] + "," + cells[1]);
+            JsonNode ours = Objects.requireNonNull(byPayer.get(cells[0] + "," + cells[1]), line);
             assertThat(ours.path("scheduler_gpu_ms").asLong())
                     .as(line)
                     .isEqualTo(Long.parseLong(cells[7]) * 1000);
@@ -578,9 +579,9 @@ class ReconcileIT {
 
     private static Map<String, Long> reasons(JsonNode sum) {
         Map<String, Long> reasons = new TreeMap<>();
-        sum.path("reasons")
-                .fields()
-                .forEachRemaining(e -> reasons.put(e.getKey(), e.getValue().asLong()));
+        for (Map.Entry<String, JsonNode> entry : sum.path("reasons").properties()) {
+            reasons.put(entry.getKey(), entry.getValue().asLong());
+        }
         return reasons;
     }
 
