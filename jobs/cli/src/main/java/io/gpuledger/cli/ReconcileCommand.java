@@ -61,6 +61,7 @@ import picocli.CommandLine.Option;
             "  reasons: [{reason, gpu_ms, from, to, note}]}], legend: {REASON: text}}",
             "  SUM: scheduler_gpu_ms, ledger_gpu_ms, difference_gpu_ms, reasons: {REASON: gpu_ms}",
             "CSV: a line for each run and reason; times are epoch milliseconds.",
+            "Both have the runs that differ, with --all every run.",
             "",
             "Example:",
             "  sacct -P -D -a -S 2026-11-01 -E 2026-12-01 --format=ALL > november.psv",

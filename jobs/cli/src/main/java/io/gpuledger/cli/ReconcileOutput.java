@@ -83,6 +83,8 @@ final class ReconcileOutput {
             return;
         }
         List<List<String>> cells = new ArrayList<>();
+        boolean notes =
+                listed.stream().flatMap(f -> f.parts().stream()).anyMatch(p -> !p.note().isEmpty());
         cells.add(
                 List.of(
                         "run",
@@ -95,7 +97,7 @@ final class ReconcileOutput {
                         "reason",
                         "amount",
                         "when",
-                        "note"));
+                        notes ? "note" : ""));
         int explained = 0;
         int left = 0;
         for (Finding finding : listed) {
@@ -173,16 +175,20 @@ final class ReconcileOutput {
         long compared = report.findings().size();
         long differ = report.findings().stream().filter(f -> !f.parts().isEmpty()).count();
         List<Finding> open = report.findings().stream().filter(f -> f.unexplainedMs() > 0).toList();
-        String runs = "%,d runs compared, %,d differ".formatted(compared, differ);
+        String runs = "%s compared, %,d differ".formatted(runs(compared), differ);
         if (open.isEmpty()) {
             return runs + (differ == 0 ? "." : ", all explained.");
         }
         String what =
-                "%s; UNEXPLAINED: %s GPU-seconds in %,d runs"
-                        .formatted(runs, seconds(report.unexplainedMs()), open.size());
+                "%s; UNEXPLAINED: %s GPU-seconds in %s"
+                        .formatted(runs, seconds(report.unexplainedMs()), runs(open.size()));
         return isExplained()
                 ? "%s, within the tolerance of %s.".formatted(what, seconds(toleratedMs))
                 : what + ".";
+    }
+
+    private static String runs(long count) {
+        return count == 1 ? "1 run" : "%,d runs".formatted(count);
     }
 
     String csv() {

@@ -100,8 +100,7 @@ class ReconcileIT {
                 "sacct-D-all-epoch.psv.gz",
                 "sacct-D.json.gz",
                 "sacct.json.gz",
-                "rest-slurmdb-jobs.json.gz",
-                "rest-jwt-v37-slurmdb-jobs.json.gz"
+                "rest-slurmdb-jobs.json.gz"
             })
     void every_form_of_accounting_gives_sreports_figures_and_every_difference_is_explained(
             String file) throws IOException {
@@ -120,6 +119,31 @@ class ReconcileIT {
                                 "LOST_RUN", -11_000L,
                                 "SHARD", -17_000L));
         assertThat(answer.path("runs")).hasSize(6);
+    }
+
+    /** data_parser v0.0.37 lists only the last start of each job, as sacct without -D does. */
+    @Test
+    void accounting_without_earlier_starts_is_not_explained_away() throws IOException {
+        Outcome outcome =
+                reconcile(
+                        FULL,
+                        "11:00",
+                        "13:00",
+                        "--json",
+                        "--sacct",
+                        path("rest-jwt-v37-slurmdb-jobs.json.gz"));
+
+        assertThat(outcome.exit()).isEqualTo(ExitCode.FINDINGS);
+        for (JsonNode run : JSON.readTree(outcome.out()).path("runs")) {
+            JsonNode first = run.path("reasons").path(0);
+            if (first.path("reason").asText().equals("UNEXPLAINED")) {
+                assertThat(run.path("scheduler_gpu_ms").asLong()).isZero();
+                assertThat(first.path("note").asText())
+                        .isEqualTo(
+                                "accounting has no such row any more (sacct without -D, slurmrestd"
+                                        + " before v0.0.38, another span?)");
+            }
+        }
     }
 
     @Test
@@ -267,6 +291,78 @@ class ReconcileIT {
         }
         assertThat(byRun.values()).contains("IN_HORIZON", "RESIZE", "LOST_RUN", "SHARD");
         assertThat(outcome.exit()).isEqualTo(ExitCode.FINDINGS);
+    }
+
+    @Test
+    void instances_and_disputed_cards_are_known_from_the_ledgers_rows() throws IOException {
+        Path folder = directory.resolve("sharing");
+        Files.createDirectories(folder);
+        // Two MIG instances of a card for 18 s; 202 starts on the card that 201 has until 11:58.
+        Files.writeString(
+                folder.resolve("1795434930.scontrol.txt"),
+                poll(25, "11:54:08", "n10", 2, "gpu:1g.10gb:2(IDX:0-1)"));
+        Files.writeString(
+                folder.resolve("1795435020.scontrol.txt"),
+                poll(201, "11:55:00", "n20", 2, "gpu:h100:2(IDX:0-1)")
+                        + poll(202, "11:57:00", "n20", 1, "gpu:h100:1(IDX:1)"));
+        Files.writeString(
+                folder.resolve("layout.json"),
+                """
+                {"host_configuration": [{"host": "n10", "from": "2026-11-01T00:00:00Z", "slices_per_gpu": 7,
+                  "instances": [{"ordinal": 0, "gpu_index": 0, "instance": 7, "slices": 1},
+                                {"ordinal": 1, "gpu_index": 0, "instance": 8, "slices": 1}]}]}
+                """);
+        Path accounting = folder.resolve("sacct.psv");
+        Files.writeString(
+                accounting,
+                """
+                JobIDRaw|Submit|State|Start|End|NodeList|Account|User|AllocTRES
+                25|2026-11-23T11:54:08|COMPLETED|2026-11-23T11:54:08|2026-11-23T11:56:08|n10|g1|u|gres/gpu=2
+                201|2026-11-23T11:55:00|COMPLETED|2026-11-23T11:55:00|2026-11-23T11:58:30|n20|g1|u|gres/gpu=2
+                202|2026-11-23T11:57:00|COMPLETED|2026-11-23T11:57:00|2026-11-23T11:59:00|n20|g1|u|gres/gpu=1
+                """);
+        String database = "--database=sharing";
+        Outcome backfill =
+                run(
+                        List.of(
+                                database,
+                                "backfill",
+                                "--cluster=fakehpc",
+                                "--slurm",
+                                folder.toString()));
+        assertThat(backfill.exit()).as(backfill.err()).isZero();
+
+        Outcome outcome =
+                reconcile(database, "11:00", "12:00", "--json", "--sacct", accounting.toString());
+
+        assertThat(outcome.exit()).as(outcome.out()).isZero();
+        JsonNode total = JSON.readTree(outcome.out()).path("total");
+        assertThat(total.path("scheduler_gpu_ms").asLong()).isEqualTo(240_000 + 420_000 + 120_000);
+        Map<String, Long> reasons = reasons(total);
+        assertThat(reasons.keySet()).containsExactlyInAnyOrder("MIG_SHARE", "DOUBLE_HOLD");
+        assertThat(reasons).containsEntry("DOUBLE_HOLD", 90_000L);
+        // Two sevenths of 120 s are held; each instance rounds by itself.
+        assertThat(reasons.getOrDefault("MIG_SHARE", 0L)).isBetween(205_713L, 205_715L);
+        // A window that begins after the dispute did knows the loser's cards from before.
+        Outcome later =
+                reconcile(
+                        database,
+                        "11:58",
+                        "12:00",
+                        "--format=csv",
+                        "--sacct",
+                        accounting.toString());
+        assertThat(later.exit()).as(later.out()).isZero();
+        assertThat(later.out())
+                .contains("fakehpc/201/1795434900,201,g1,u,60000,30000,30000,DOUBLE_HOLD,30000,");
+    }
+
+    private static String poll(int job, String start, String node, int gpus, String gres) {
+        return ("JobId=%d JobName=j UserId=u(70001) GroupId=nogroup(65534) MCS_label=N/A Priority=1 Account=g1 QOS=normal JobState=RUNNING Restarts=0"
+                        + " SubmitTime=2026-11-23T%s StartTime=2026-11-23T%s EndTime=2026-11-23T13:00:00"
+                        + " SuspendTime=None SecsPreSuspend=0 Partition=batch NodeList=%s"
+                        + " TRES=cpu=1,gres/gpu=%d Nodes=%s CPU_IDs=0 Mem=0 GRES=%s%n")
+                .formatted(job, start, start, node, gpus, node, gres);
     }
 
     @Test

@@ -6,7 +6,10 @@ import io.gpuledger.core.time.Span;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
+import java.util.NavigableMap;
 import java.util.SortedSet;
+import java.util.TreeMap;
 import java.util.TreeSet;
 import org.jspecify.annotations.Nullable;
 
@@ -28,6 +31,11 @@ final class Explanation {
     private final Accounting accounting;
     private final @Nullable Incarnation rows;
     private final @Nullable LedgerRun run;
+    private final NavigableMap<Long, HeldStretch> held = new TreeMap<>();
+    private final NavigableMap<Long, DisputedStretch> disputed = new TreeMap<>();
+    private final boolean isEndUncertain;
+    private final boolean isEndEstimated;
+    private final long uncertainFromMs;
     private final List<Part> parts = new ArrayList<>();
     private List<Piece> pieces = List.of();
     private List<Part> residuals = List.of();
@@ -42,6 +50,13 @@ final class Explanation {
         this.accounting = accounting;
         this.rows = rows;
         this.run = run;
+        if (run != null) {
+            run.held().forEach(stretch -> held.put(stretch.fromMs(), stretch));
+            run.disputed().forEach(stretch -> disputed.put(stretch.fromMs(), stretch));
+        }
+        this.isEndUncertain = run != null && run.isEndUncertain();
+        this.isEndEstimated = run != null && run.has(RunFlag.END_ESTIMATED);
+        this.uncertainFromMs = run == null ? Span.OPEN_END : run.uncertainFromMs();
     }
 
     /** Sum to exactly the scheduler's time less the ledger's. */
@@ -74,15 +89,15 @@ final class Explanation {
         return parts;
     }
 
-    private void lateStart(Incarnation accounted, LedgerRun held) {
-        long late = held.startMs() - accounted.startMs();
-        if (late > 0 && late <= LATEST_PROLOG_MS && held.scheduled().isEmpty()) {
-            step(Reason.LATE_START, Piece.from(pieces, held.startMs()));
+    private void lateStart(Incarnation accounted, LedgerRun ledger) {
+        long late = ledger.startMs() - accounted.startMs();
+        if (late > 0 && late <= LATEST_PROLOG_MS && ledger.scheduled().isEmpty()) {
+            step(Reason.LATE_START, Piece.from(pieces, ledger.startMs()));
         }
     }
 
-    private void end(Incarnation accounted, LedgerRun held) {
-        Long heldEnd = held.statedEndMs();
+    private void end(Incarnation accounted, LedgerRun ledger) {
+        Long heldEnd = ledger.statedEndMs();
         AccountingRow last = accounted.last();
         Long end = last.endMs();
         if (heldEnd == null || end == null) {
@@ -96,19 +111,19 @@ final class Explanation {
         } else if (heldEnd > end && !pieces.isEmpty()) {
             List<Piece> longer = new ArrayList<>(pieces);
             longer.add(new Piece(end, heldEnd, last.gpus()));
-            if (isSuspended(held, last.gpus(), new Span(end, heldEnd))) {
+            if (isSuspended(ledger, last.gpus(), new Span(end, heldEnd))) {
                 step(Reason.SUSPENDED_CANCEL, longer);
-            } else if (held.scheduled().isEmpty() || hasReadTheSame(accounted, held)) {
+            } else if (ledger.scheduled().isEmpty() || hasReadTheSame(accounted, ledger)) {
                 step(Reason.LATE_END, longer);
             }
         }
     }
 
     /** All of the time was spent suspended, as far as the window shows it. */
-    private boolean isSuspended(LedgerRun held, int gpus, Span when) {
+    private boolean isSuspended(LedgerRun ledger, int gpus, Span when) {
         Span seen = when.intersect(window);
         long at = seen.startMs();
-        for (HeldStretch stretch : held.held()) {
+        for (HeldStretch stretch : ledger.held()) {
             long from = Math.max(at, stretch.fromMs());
             long to = Math.min(seen.endMs(), stretch.toMs());
             if (from >= to) {
@@ -127,7 +142,7 @@ final class Explanation {
     }
 
     /** The ledger has read these very rows and disregarded their end: it knew better. */
-    private static boolean hasReadTheSame(Incarnation accounted, LedgerRun held) {
+    private static boolean hasReadTheSame(Incarnation accounted, LedgerRun ledger) {
         List<Run.ScheduledSpan> now = new ArrayList<>();
         for (AccountingRow row : accounted.rows()) {
             Long end = row.endMs();
@@ -135,7 +150,7 @@ final class Explanation {
                 now.add(new Run.ScheduledSpan(row.startMs(), end, row.gpus()));
             }
         }
-        return now.equals(held.scheduled());
+        return now.equals(ledger.scheduled());
     }
 
     /** Believes the rule when it leaves less unexplained, or as much and less to other reasons. */
@@ -297,14 +312,10 @@ final class Explanation {
     }
 
     private @Nullable HeldStretch stretch(Span minutes) {
-        if (run != null) {
-            for (HeldStretch stretch : run.held()) {
-                if (stretch.fromMs() <= minutes.startMs() && minutes.startMs() < stretch.toMs()) {
-                    return stretch;
-                }
-            }
-        }
-        return null;
+        Map.Entry<Long, HeldStretch> entry = held.floorEntry(minutes.startMs());
+        return entry == null || entry.getValue().toMs() <= minutes.startMs()
+                ? null
+                : entry.getValue();
     }
 
     private Reason reason(Span minutes, @Nullable HeldStretch stretch, long due, long difference) {
@@ -331,9 +342,9 @@ final class Explanation {
     }
 
     /** Reasons that lie in what the run has of its cards. */
-    private static Reason byDevice(
+    private Reason byDevice(
             Incarnation accounted,
-            LedgerRun held,
+            LedgerRun ledger,
             Span minutes,
             @Nullable HeldStretch stretch,
             long due,
@@ -343,17 +354,16 @@ final class Explanation {
             return Reason.MIG_SHARE;
         }
         if (difference > 0) {
-            for (DisputedStretch lost : held.disputed()) {
-                boolean there =
-                        lost.fromMs() <= minutes.startMs() && minutes.endMs() <= lost.toMs();
-                if (there && difference <= lost.gpuMs() * count) {
-                    return Reason.DOUBLE_HOLD;
-                }
+            Map.Entry<Long, DisputedStretch> lost = disputed.floorEntry(minutes.startMs());
+            if (lost != null
+                    && minutes.endMs() <= lost.getValue().toMs()
+                    && difference <= lost.getValue().gpuMs() * count) {
+                return Reason.DOUBLE_HOLD;
             }
             boolean shared = stretch != null && (stretch.flags() & RunFlag.SHARED_SLOT.bit()) != 0;
             return shared ? Reason.SHARED_SLOT : Reason.UNEXPLAINED;
         }
-        Long stated = held.heldEndMs();
+        Long stated = ledger.heldEndMs();
         long until = stated == null ? minutes.endMs() : Math.max(stated, accounted.endMs());
         Span active =
                 new Span(accounted.startMs(), Math.max(accounted.startMs(), until))
@@ -364,8 +374,8 @@ final class Explanation {
         }
         boolean namesNone =
                 accounted.gpus() == 0
-                        && !held.scheduled().isEmpty()
-                        && held.scheduled().stream().allMatch(s -> s.gpus() == 0);
+                        && !ledger.scheduled().isEmpty()
+                        && ledger.scheduled().stream().allMatch(s -> s.gpus() == 0);
         return namesNone && !active.isEmpty() ? Reason.NO_TRES : Reason.UNEXPLAINED;
     }
 
@@ -383,10 +393,8 @@ final class Explanation {
     }
 
     /** Reasons that lie in an end that one of both does not know. */
-    private static Reason byEnd(
-            Incarnation accounted, LedgerRun held, Span minutes, long difference) {
-        boolean doubted = held.isEndUncertain() || held.has(RunFlag.END_ESTIMATED);
-        boolean inDoubt = doubted && minutes.startMs() >= held.uncertainFromMs();
+    private Reason byEnd(Incarnation accounted, LedgerRun ledger, Span minutes, long difference) {
+        boolean inDoubt = isEndUncertain && minutes.startMs() >= uncertainFromMs;
         // No more than the run's own GPUs, and only where accounting has ended it.
         boolean afterEnd =
                 minutes.endMs() > accounted.endMs()
@@ -398,7 +406,7 @@ final class Explanation {
             if (difference < 0) {
                 return afterEnd ? Reason.OPEN : Reason.UNEXPLAINED;
             }
-            Long ended = held.statedEndMs();
+            Long ended = isEndUncertain ? null : ledger.heldEndMs();
             if (ended == null) {
                 return inDoubt ? Reason.OPEN : Reason.UNEXPLAINED;
             }
@@ -411,7 +419,7 @@ final class Explanation {
         if (!inDoubt || (difference < 0 && !afterEnd)) {
             return Reason.UNEXPLAINED;
         }
-        return held.has(RunFlag.END_ESTIMATED) ? Reason.END_ESTIMATED : Reason.IN_HORIZON;
+        return isEndEstimated ? Reason.END_ESTIMATED : Reason.IN_HORIZON;
     }
 
     /** What the two books say of a run that nothing explains. */
@@ -421,7 +429,7 @@ final class Explanation {
         }
         if (rows == null) {
             if (!run.scheduled().isEmpty()) {
-                return "accounting has no such row any more (sacct without -D, or of another span?)";
+                return "accounting has no such row any more (sacct without -D, slurmrestd before v0.0.38, another span?)";
             }
             return accounting.knows(run.rawJobId())
                     ? "accounting has no row of this start"
