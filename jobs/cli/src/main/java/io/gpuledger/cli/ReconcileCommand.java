@@ -55,18 +55,24 @@ import picocli.CommandLine.Option;
             "Exit codes: 0 everything agrees or is explained, 1 something is unexplained, 2 wrong usage or a bad"
                     + " file, 3 ClickHouse or slurmrestd cannot be reached.",
             "",
-            "JSON: {cluster, from, to, explained, tolerance_gpu_ms, unexplained_gpu_ms, runs_compared,",
-            "  total: SUM, accounts: [{account, user, ...SUM}], runs: [{run_id, job_id, account, user,",
-            "  scheduler_gpu_ms, ledger_gpu_ms, difference_gpu_ms,",
-            "  reasons: [{reason, gpu_ms, from, to, note}]}], legend: {REASON: text}}",
-            "  SUM: scheduler_gpu_ms, ledger_gpu_ms, difference_gpu_ms, reasons: {REASON: gpu_ms}",
+            "JSON: {cluster, from, to, explained, tolerance_gpu_ms,",
+            "    unexplained_gpu_ms, runs_compared, total: SUM,",
+            "    accounts: [{account, user, and SUM}], runs: [RUN],",
+            "    legend: {REASON: text}}",
+            "  SUM: scheduler_gpu_ms, ledger_gpu_ms, difference_gpu_ms,",
+            "    reasons: {REASON: gpu_ms}",
+            "  RUN: {run_id, job_id, account, user, scheduler_gpu_ms,",
+            "    ledger_gpu_ms, difference_gpu_ms,",
+            "    reasons: [{reason, gpu_ms, from, to, note}]}",
             "CSV: a line for each run and reason; times are epoch milliseconds.",
             "Both have the runs that differ, with --all every run.",
             "",
             "Example:",
-            "  sacct -P -D -a -S 2026-11-01 -E 2026-12-01 --format=ALL > november.psv",
-            "  gpu-ledger reconcile --cluster gefion --zone Europe/Copenhagen --sacct november.psv \\",
-            "      --from 2026-11-01 --to 2026-12-01"
+            "  sacct -P -D -a -S 2026-11-01 -E 2026-12-01 -o JobID,JobIDRaw,\\",
+            "    Submit,Start,End,State,Suspended,ElapsedRaw,NodeList,Account,\\",
+            "    User,AllocTRES > november.psv",
+            "  gpu-ledger reconcile --cluster gefion --sacct november.psv \\",
+            "    --zone Europe/Copenhagen --from 2026-11-01 --to 2026-12-01"
         })
 final class ReconcileCommand implements Callable<Integer> {
     private static final Duration CONNECT_TIMEOUT = Duration.ofSeconds(10);
