@@ -68,9 +68,9 @@ import picocli.CommandLine.Option;
             "Both have the runs that differ, with --all every run.",
             "",
             "Example:",
-            "  sacct -P -D -a -S 2026-11-01 -E 2026-12-01 -o JobID,JobIDRaw,\\",
-            "    Submit,Start,End,State,Suspended,ElapsedRaw,NodeList,Account,\\",
-            "    User,AllocTRES > november.psv",
+            "  sacct -P -D -a -S 2026-11-01 -E 2026-12-01 \\",
+            "    -o JobIDRaw,Submit,Start,End,State,NodeList,Account,User,AllocTRES \\",
+            "    > november.psv",
             "  gpu-ledger reconcile --cluster gefion --sacct november.psv \\",
             "    --zone Europe/Copenhagen --from 2026-11-01 --to 2026-12-01"
         })
