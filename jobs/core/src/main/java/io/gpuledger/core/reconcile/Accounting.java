@@ -16,8 +16,11 @@ import java.util.TreeMap;
  */
 final class Accounting {
     private final Map<Long, NavigableMap<Long, Incarnation>> byJob = new HashMap<>();
+    private final long latestMs;
 
     Accounting(List<AccountingRow> rows) {
+        this.latestMs =
+                rows.stream().mapToLong(AccountingRow::observedAtMs).max().orElse(Long.MAX_VALUE);
         Map<Long, Map<Long, AccountingRow>> bySubmit = new HashMap<>();
         Map<Long, Map<Long, AccountingRow>> byStart = new HashMap<>();
         for (AccountingRow row : rows) {
@@ -75,6 +78,11 @@ final class Accounting {
             }
         }
         return false;
+    }
+
+    /** When accounting was last read; never where it has no rows. */
+    long latestMs() {
+        return latestMs;
     }
 
     boolean knows(long rawJobId) {

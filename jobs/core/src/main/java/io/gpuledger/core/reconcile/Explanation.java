@@ -428,6 +428,12 @@ final class Explanation {
             return "the ledger has no such run";
         }
         if (rows == null) {
+            if (run.startMs() >= accounting.latestMs()) {
+                // No reason: a file that lost its end looks the same.
+                return "it started after accounting was read, "
+                        + Instant.ofEpochMilli(accounting.latestMs())
+                        + ": read it again";
+            }
             if (!run.scheduled().isEmpty()) {
                 return "accounting has no such row any more (sacct without -D, slurmrestd before v0.0.38, another span?)";
             }

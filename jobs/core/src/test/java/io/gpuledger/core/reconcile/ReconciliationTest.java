@@ -128,6 +128,21 @@ class ReconciliationTest {
     }
 
     @Test
+    void a_run_that_is_younger_than_the_file_is_not_explained_but_said() {
+        Report report =
+                report(
+                        List.of(readAt(100, row(1, 0, 10, 70L, "COMPLETED", 1))),
+                        ledger(1, 10, 70L).holds(10, 70, 1),
+                        ledger(2, 100, 160L).holds(100, 160, 1));
+
+        assertThat(reasons(report)).isEqualTo(Map.of(Reason.UNEXPLAINED, -60_000L));
+        assertThat(note(report))
+                .isEqualTo(
+                        "it started after accounting was read, 1970-01-01T00:01:40Z: read it"
+                                + " again");
+    }
+
+    @Test
     void shards_are_no_gpus_to_the_scheduler() {
         Report report =
                 report(
