@@ -124,11 +124,12 @@ final class BackfillCommand implements Callable<Integer> {
     private SpoolSink read(InputFiles slurmFiles, InputFiles dcgmFiles, Path spool)
             throws IOException, InputException {
         SlurmFileReader slurmReader =
-                new SlurmFileReader(new SlurmFileReader.Options(cluster, zoneId(), observedAtMs()));
+                new SlurmFileReader(
+                        new SlurmFileReader.Options(cluster, zoneId(), observedAtMs(observedAt)));
         DcgmFileReader dcgmReader =
                 new DcgmFileReader(
                         new DcgmFileReader.Options(
-                                cluster, scrapeIntervalS * 1000, observedAtMs()));
+                                cluster, scrapeIntervalS * 1000, observedAtMs(observedAt)));
         try (SpoolWriter writer = new SpoolWriter(spool)) {
             SpoolSink sink = new SpoolSink(writer);
             for (InputFiles files : List.of(slurmFiles, dcgmFiles)) {
@@ -343,7 +344,7 @@ final class BackfillCommand implements Callable<Integer> {
         }
     }
 
-    private @Nullable Long observedAtMs() {
+    static @Nullable Long observedAtMs(@Nullable String observedAt) {
         if (observedAt == null) {
             return null;
         }

@@ -1,6 +1,7 @@
 package io.gpuledger.cli;
 
 import io.gpuledger.collectors.file.InputException;
+import io.gpuledger.collectors.slurm.SlurmrestdException;
 import io.gpuledger.flink.SinkUnreachableException;
 import io.gpuledger.local.LocalStack;
 import io.gpuledger.local.Service;
@@ -31,6 +32,7 @@ import picocli.CommandLine.Option;
             MigrateCommand.class,
             BackfillCommand.class,
             UsageCommand.class,
+            ReconcileCommand.class,
             CollectCommand.class,
             RunCommand.class
         })
@@ -119,6 +121,7 @@ public final class GpuLedger implements Runnable {
             }
             if (cause instanceof WarehouseUnreachableException
                     || cause instanceof StackException
+                    || cause instanceof SlurmrestdException
                     || cause instanceof SinkUnreachableException) {
                 err.println("gpu-ledger: " + cause.getMessage());
                 return ExitCode.UNREACHABLE;

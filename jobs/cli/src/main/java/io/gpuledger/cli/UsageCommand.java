@@ -115,7 +115,8 @@ final class UsageCommand implements Callable<Integer> {
         return ExitCode.DONE;
     }
 
-    private static Instant instant(String option, String text, ZoneId zone) {
+    /** A whole minute; without a zone it is one of that zone. */
+    static Instant instant(String option, String text, ZoneId zone) {
         @Nullable Instant instant = parse(text, zone);
         if (instant == null || instant.getEpochSecond() % 60 != 0 || instant.getNano() != 0) {
             throw new UsageException(

@@ -1,0 +1,4 @@
+@NullMarked
+package io.gpuledger.core.reconcile;
+
+import org.jspecify.annotations.NullMarked;
