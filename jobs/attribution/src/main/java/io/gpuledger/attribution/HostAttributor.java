@@ -157,7 +157,7 @@ public final class HostAttributor
         }
         boolean live = context.currentWatermark() != Long.MIN_VALUE;
         switch (input.kind) {
-            case HostInput.SAMPLES -> samples(host, input, live, context);
+            case HostInput.SAMPLES -> samples(host, input, live, context, out);
             case HostInput.INVENTORY -> {
                 HostFacts before = live ? factsOf(host, context) : null;
                 inventory(host, input, context);
@@ -177,30 +177,40 @@ public final class HostAttributor
         hostState.update(host);
     }
 
-    private void samples(HostState host, HostInput input, boolean live, ReadOnlyContext context)
+    private void samples(
+            HostState host,
+            HostInput input,
+            boolean live,
+            ReadOnlyContext context,
+            Collector<SinkRow> out)
             throws Exception {
+        HostFacts before =
+                live && (samples.renames(input) || placesAnew(host, input))
+                        ? factsOf(host, context)
+                        : null;
         boolean fresh = false;
         for (int i = 0; i < input.gpuIndex.length; i++) {
-            Span affected = samples.add(host, input, i, live);
+            List<Span> affected = samples.add(host, input, i, live);
             if (affected == null) {
                 continue;
             }
             fresh = true;
-            touch(affected.startMs(), affected.endMs(), context);
+            for (Span span : affected) {
+                touch(span.startMs(), span.endMs(), context);
+            }
             evidence(host, input.gpuIndex[i], input.observedAtMs, input.observedAtMs, context);
             if (!input.jobs[i].isEmpty()) {
-                hint(host, input.jobs[i], input.gpuIndex[i], input.observedAtMs, context);
+                hint(host, input.jobs[i], input.gpuIndex[i], input.observedAtMs);
             }
         }
         if (fresh) {
             facts.remove(context.getCurrentKey());
+            touchChange(host, before, context, out);
         }
         (fresh || input.gpuIndex.length == 0 ? used : duplicate).inc();
     }
 
-    /** A job label that is new for a GPU may place that job's devices in all of its time. */
-    private void hint(HostState host, String job, int gpuIndex, long atMs, ReadOnlyContext context)
-            throws Exception {
+    private static void hint(HostState host, String job, int gpuIndex, long atMs) {
         for (int i = 0; i < host.hintJob.length; i++) {
             if (host.hintJob[i].equals(job) && host.hintGpu[i] == gpuIndex) {
                 host.hintFirstMs[i] = Math.min(host.hintFirstMs[i], atMs);
@@ -217,11 +227,52 @@ public final class HostAttributor
         host.hintGpu[added] = gpuIndex;
         host.hintFirstMs[added] = atMs;
         host.hintLastMs[added] = atMs + 1;
+    }
+
+    /** A job label that reaches a counted run anew may place that run's devices in all its time. */
+    private boolean placesAnew(HostState host, HostInput input) throws Exception {
+        boolean labelled = false;
+        for (String job : input.jobs) {
+            labelled |= !job.isEmpty();
+        }
+        if (!labelled) {
+            return false;
+        }
         for (HostRunState run : runs.values()) {
-            if (run.isCounted()) {
-                touch(run.startMs, run.endMs, context);
+            if (!run.isCounted()) {
+                continue;
+            }
+            for (int i = 0; i < input.jobs.length; i++) {
+                if (!input.jobs[i].isEmpty() && reachesAnew(host, input, i, run)) {
+                    return true;
+                }
             }
         }
+        return false;
+    }
+
+    private static boolean reachesAnew(
+            HostState host, HostInput input, int element, HostRunState run) {
+        long first = Long.MAX_VALUE;
+        long last = Long.MIN_VALUE;
+        for (int i = 0; i < host.hintJob.length; i++) {
+            if (host.hintJob[i].equals(input.jobs[element])
+                    && host.hintGpu[i] == input.gpuIndex[element]) {
+                first = host.hintFirstMs[i];
+                last = host.hintLastMs[i];
+            }
+        }
+        long at = input.observedAtMs;
+        for (int h = 0; h < run.gpuIndex.length; h++) {
+            long from = run.holdingStartMs[h];
+            long to = run.holdingEndMs[h];
+            boolean reached = first < to && from < last;
+            boolean reaches = Math.min(first, at) < to && from < Math.max(last, at + 1);
+            if (run.gpuIndex[h] < 0 && reaches && !reached) {
+                return true;
+            }
+        }
+        return false;
     }
 
     private void inventory(HostState host, HostInput input, ReadOnlyContext context)

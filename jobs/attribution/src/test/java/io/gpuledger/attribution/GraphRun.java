@@ -1,5 +1,6 @@
 package io.gpuledger.attribution;
 
+import io.gpuledger.core.usage.UsageRow;
 import io.gpuledger.flink.SinkRow;
 import io.gpuledger.flink.SinkTable;
 import io.gpuledger.flink.StrictEnvironment;
@@ -54,6 +55,11 @@ final class GraphRun {
             }
         }
         return current;
+    }
+
+    /** The current rows of a usage table. */
+    static List<UsageRow> rows(List<SinkRow> rows, SinkTable table) {
+        return current(rows, table).values().stream().map(UsageReader.Stored::row).toList();
     }
 
     private static DataStream<WireMessage> messages(
