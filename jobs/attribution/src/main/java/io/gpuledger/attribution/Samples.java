@@ -8,10 +8,12 @@ import io.gpuledger.core.usage.SlotReadings;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Collections;
+import java.util.Comparator;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.SortedMap;
 import java.util.TreeMap;
 import org.apache.flink.api.common.functions.RuntimeContext;
@@ -405,8 +407,14 @@ final class Samples {
     }
 
     /** Evidence of slots, and what their cards are called. */
-    Map<Integer, HostFacts.Sampled> sampled(HostTimeline timeline) throws Exception {
+    Map<Integer, HostFacts.Sampled> sampled(HostState host, HostTimeline timeline)
+            throws Exception {
         Map<Integer, HostFacts.Sampled> bySlot = new HashMap<>();
+        for (int i = 0; i < host.oldSlot.length; i++) {
+            bySlot.put(
+                    host.oldSlot[i],
+                    new HostFacts.Sampled(host.oldSlotMs[i], host.oldSlotMs[i], new TreeMap<>()));
+        }
         for (SeriesState known : series.values()) {
             for (int c = 0; c < known.cards.length; c++) {
                 long first = known.cardFirstMs[c];
@@ -422,17 +430,64 @@ final class Samples {
         return bySlot;
     }
 
-    /** Forgets hours that no window which may still change depends on. */
+    /**
+     * Forgets what no window that may still change depends on: of each series stays the last value
+     * of every field, however old, because the next one speaks from it.
+     */
     void dropBefore(HostState host, long instantMs) throws Exception {
+        Map<Integer, Integer> missing = new HashMap<>();
+        for (Map.Entry<Integer, SeriesState> entry : series.entries()) {
+            int fields = 0;
+            for (int f = 0; f < FIELDS; f++) {
+                fields |= entry.getValue().fieldFirstMs[f] < instantMs ? 1 << f : 0;
+            }
+            missing.put(entry.getKey(), fields);
+        }
         long[] kept = host.sampleHours;
-        for (long hour : host.sampleHours) {
-            if (hour + HOUR_MS + ENERGY_GAP_MS <= instantMs) {
+        for (int h = firstHour(kept, instantMs) - 1; h >= 0; h--) {
+            long hour = host.sampleHours[h];
+            SampleHour block = hours.get(hour);
+            SampleHour last = lastValues(block, missing);
+            if (last.length == block.length) {
+                continue;
+            }
+            unpacked.remove(cacheKey(host, hour));
+            if (last.length == 0) {
                 hours.remove(hour);
-                unpacked.remove(cacheKey(host, hour));
-                kept = Arrays.stream(kept).filter(h -> h != hour).toArray();
+                kept = Arrays.stream(kept).filter(other -> other != hour).toArray();
+            } else {
+                hours.put(hour, last);
             }
         }
         host.sampleHours = kept;
+    }
+
+    /** The latest samples of a block that have a field still missing; they take it off the list. */
+    private static SampleHour lastValues(SampleHour block, Map<Integer, Integer> missing) {
+        List<Integer> byTime = new ArrayList<>();
+        for (int i = 0; i < block.length; i += WIDTH) {
+            byTime.add(i);
+        }
+        byTime.sort(Comparator.comparingLong((Integer i) -> -block.data[i]));
+        SampleHour kept = new SampleHour();
+        Map<Integer, Long> instants = new HashMap<>();
+        for (int from : byTime) {
+            int id = (int) block.data[from + 2];
+            int fields = 0;
+            for (int f = 0; f < FIELDS; f++) {
+                fields |= block.data[from + 4 + f] >= 0 ? 1 << f : 0;
+            }
+            int wanted = missing.getOrDefault(id, 0);
+            // What was said at the same instant belongs together: the greater value counts.
+            boolean sameInstant = Objects.equals(instants.get(id), block.data[from]);
+            if ((wanted & fields) != 0 || sameInstant) {
+                int to = kept.append();
+                System.arraycopy(block.data, from, kept.data, to, WIDTH);
+                missing.put(id, wanted & ~fields);
+                instants.put(id, block.data[from]);
+            }
+        }
+        return kept;
     }
 
     void clear() {

@@ -153,6 +153,7 @@ final class WireConversion {
     static HostInput inventoryInput(HostSnapshotRecord record) throws IOException {
         HostInput input = new HostInput();
         input.kind = HostInput.INVENTORY;
+        input.configures = configures(record);
         input.cluster = record.getCluster();
         input.host = record.getHost();
         input.observedAtMs = record.getObservedAtMs();

@@ -5,6 +5,7 @@ import io.gpuledger.flink.RowBinary;
 import io.gpuledger.flink.SinkRow;
 import io.gpuledger.flink.SinkTable;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
@@ -26,15 +27,23 @@ final class WrittenWindows {
         this.settings = settings;
     }
 
-    /** Writes the rows that differ from what was written last; tells whether any did. */
+    /**
+     * Writes the rows that differ from what was written last; tells whether any did.
+     *
+     * @param unsure a failed attempt may have written this window after its checkpoint
+     */
     boolean write(
             HostState host,
             long start,
             List<UsageRow> rows,
             long recordedAtMs,
+            boolean unsure,
             Collector<SinkRow> out)
             throws Exception {
         WindowState last = written.get(start);
+        if (last == null && unsure) {
+            last = withUnplaced(new WindowState());
+        }
         if (last == null && rows.isEmpty()) {
             return false;
         }
@@ -102,13 +111,31 @@ final class WrittenWindows {
         return all;
     }
 
+    /**
+     * With the row of devices without a position among those that were written: an attempt that
+     * learned things in another order may have written one where this one never would.
+     */
+    private static WindowState withUnplaced(WindowState window) {
+        for (int i = 0; i < window.gpuIndex.length; i++) {
+            if (window.gpuIndex[i] < 0 && window.unplacedRun[i].isEmpty()) {
+                return window;
+            }
+        }
+        int added = window.gpuIndex.length;
+        window.gpuIndex = Arrays.copyOf(window.gpuIndex, added + 1);
+        window.unplacedRun = Arrays.copyOf(window.unplacedRun, added + 1);
+        window.gpuIndex[added] = -1;
+        window.unplacedRun[added] = "";
+        return window;
+    }
+
     /** Whatever a window holds now is written when it is next looked at; gives all windows. */
     List<Long> forgetContents() throws Exception {
         List<Long> starts = starts();
         for (long start : starts) {
             WindowState window = written.get(start);
             window.rowDigest = new long[0];
-            written.put(start, window);
+            written.put(start, withUnplaced(window));
         }
         return starts;
     }

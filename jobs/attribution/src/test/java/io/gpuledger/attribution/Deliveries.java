@@ -160,35 +160,34 @@ final class Deliveries {
         arrivals.add(new Arrival(atMs, record.telemetry(), message));
     }
 
-    int size() {
-        return arrivals.size();
-    }
+    /** How far a run has read, and what time it was then. */
+    record Position(long nowMs, int next) {}
 
-    /** Something done between two deliveries. */
+    /** A run and how far it has read. */
+    record Progress(LiveRun run, Position at) {}
+
+    /** Something done between two steps of time. */
     interface Between {
-        /** Gives the run to go on with. */
-        LiveRun at(int delivered, LiveRun run) throws Exception;
+        /** Gives what to go on with: the same, or another run that has read less. */
+        Progress at(Progress progress) throws Exception;
     }
 
     /** All of it, in steps of up to a minute; then time goes on until nothing more can change. */
     LiveRun into(LiveRun run) throws Exception {
-        return into(run, (delivered, same) -> same);
+        return into(run, same -> same);
     }
 
     LiveRun into(LiveRun first, Between between) throws Exception {
-        LiveRun run = first;
-        int next = 0;
-        for (long now = firstMs; now < lastArrivalMs() + REST_MS; now += step(next)) {
-            run.clock(now);
-            while (next < arrivals.size() && arrivals.get(next).atMs() <= now) {
-                Arrival arrival = arrivals.get(next++);
-                if (arrival.telemetry()) {
-                    run.telemetry(arrival.message());
-                } else {
-                    run.scheduler(arrival.message());
-                }
-                run.deliverSome(3);
-            }
+        Progress progress = new Progress(first, new Position(firstMs, 0));
+        long clockMs = firstMs;
+        while (progress.at().nowMs() < lastArrivalMs() + REST_MS) {
+            LiveRun run = progress.run();
+            long now = progress.at().nowMs();
+            int next = progress.at().next();
+            // The clock of the machines does not go back when a run reads again.
+            clockMs = Math.max(clockMs + 1_000, now);
+            run.clock(clockMs);
+            next = readUntil(now, next, run);
             if (now >= schedulerIdleUntilMs) {
                 run.schedulerWatermark(now - OUT_OF_ORDER_MS - 1);
             } else {
@@ -203,10 +202,24 @@ final class Deliveries {
             if (random.nextInt(3) == 0 || next == arrivals.size()) {
                 run.deliverAll();
             }
-            run = between.at(next, run);
+            progress = between.at(new Progress(run, new Position(now + step(next), next)));
         }
-        run.deliverAll();
-        return run;
+        progress.run().deliverAll();
+        return progress.run();
+    }
+
+    private int readUntil(long nowMs, int from, LiveRun run) throws Exception {
+        int next = from;
+        while (next < arrivals.size() && arrivals.get(next).atMs() <= nowMs) {
+            Arrival arrival = arrivals.get(next++);
+            if (arrival.telemetry()) {
+                run.telemetry(arrival.message());
+            } else {
+                run.scheduler(arrival.message());
+            }
+            run.deliverSome(3);
+        }
+        return next;
     }
 
     private long lastArrivalMs() {

@@ -39,6 +39,18 @@ final class SinkContents {
         return content;
     }
 
+    /** The usage rows among them whose window begins before an instant. */
+    static Map<String, Object> before(Map<String, Object> content, long beforeMs) {
+        Map<String, Object> earlier = new TreeMap<>();
+        content.forEach(
+                (key, value) -> {
+                    if (value instanceof UsageRow row && row.windowStartMs() < beforeMs) {
+                        earlier.put(key, value);
+                    }
+                });
+        return earlier;
+    }
+
     private static Map<String, Object> runs(List<SinkRow> rows) {
         Map<String, byte[]> newest = new HashMap<>();
         for (SinkRow row : rows) {
