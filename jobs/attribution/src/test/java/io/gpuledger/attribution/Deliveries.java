@@ -68,6 +68,18 @@ final class Deliveries {
         return deliveries;
     }
 
+    /** The records of one source by time of observation, which is their position. */
+    static List<WireMessage> records(Inputs inputs, boolean telemetry) {
+        List<Observed> ordered = new ArrayList<>(observed(inputs));
+        ordered.removeIf(record -> record.telemetry() != telemetry);
+        ordered.sort(Comparator.comparingLong(Observed::atMs));
+        List<WireMessage> messages = new ArrayList<>();
+        for (Observed record : ordered) {
+            messages.add(new WireMessage(bytes(record.value()), "topic", 0, record.atMs()));
+        }
+        return messages;
+    }
+
     /** As a backfill reads: everything, then the end of time. */
     static void atOnce(Inputs inputs, LiveRun run) throws Exception {
         for (Observed record : observed(inputs)) {
@@ -163,8 +175,13 @@ final class Deliveries {
     /** How far a run has read, and what time it was then. */
     record Position(long nowMs, int next) {}
 
-    /** A run and how far it has read. */
-    record Progress(LiveRun run, Position at) {}
+    /** A run, how far it has read, and the time up to which it was told all. */
+    record Progress(LiveRun run, Position at, long watermarkMs) {
+        /** Another run that has read as far as this one had at an earlier time. */
+        Progress back(LiveRun other, Position to) {
+            return new Progress(other, to, Long.MIN_VALUE);
+        }
+    }
 
     /** Something done between two steps of time. */
     interface Between {
@@ -178,7 +195,7 @@ final class Deliveries {
     }
 
     LiveRun into(LiveRun first, Between between) throws Exception {
-        Progress progress = new Progress(first, new Position(firstMs, 0));
+        Progress progress = new Progress(first, new Position(firstMs, 0), Long.MIN_VALUE);
         long clockMs = firstMs;
         while (progress.at().nowMs() < lastArrivalMs() + REST_MS) {
             LiveRun run = progress.run();
@@ -202,7 +219,7 @@ final class Deliveries {
             if (random.nextInt(3) == 0 || next == arrivals.size()) {
                 run.deliverAll();
             }
-            progress = between.at(new Progress(run, new Position(now + step(next), next)));
+            progress = between.at(new Progress(run, new Position(now + step(next), next), now));
         }
         progress.run().deliverAll();
         return progress.run();

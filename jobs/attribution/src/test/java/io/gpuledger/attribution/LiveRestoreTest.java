@@ -63,7 +63,7 @@ class LiveRestoreTest {
                                 random.nextLong(),
                                 rows,
                                 from);
-                return new Progress(again, read);
+                return progress.back(again, read);
             }
             return progress;
         }

@@ -107,6 +107,18 @@ final class SteadyCluster {
     static ByteBuffer job(
             JobSource source, long job, long start, long at, String state, @Nullable Long end)
             throws IOException {
+        return jobOn(0, source, job, start, at, state, end);
+    }
+
+    static ByteBuffer jobOn(
+            int gpu,
+            JobSource source,
+            long job,
+            long start,
+            long at,
+            String state,
+            @Nullable Long end)
+            throws IOException {
         return JobSnapshotRecord.newBuilder()
                 .setCluster("c")
                 .setRawJobId(1 + job)
@@ -127,7 +139,7 @@ final class SteadyCluster {
                                         .setKind("gpu")
                                         .setGresType("h100")
                                         .setCount(1)
-                                        .setIndices(List.of(0))
+                                        .setIndices(List.of(gpu))
                                         .build()))
                 .build()
                 .toByteBuffer();

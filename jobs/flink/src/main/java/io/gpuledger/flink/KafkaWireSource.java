@@ -46,13 +46,16 @@ public final class KafkaWireSource {
                         .build();
         return env.fromSource(
                         source,
-                        WatermarkStrategy.<WireMessage>forBoundedOutOfOrderness(outOfOrder)
-                                .withTimestampAssigner(
-                                        (message, ignored) -> eventTime(message, futureMs))
-                                .withIdleness(idle),
+                        watermarks(futureMs, outOfOrder).withIdleness(idle),
                         name)
                 .uid(name)
                 .name(name);
+    }
+
+    /** Event time of records as {@link #read} has it, apart from idleness. */
+    public static WatermarkStrategy<WireMessage> watermarks(long futureMs, Duration outOfOrder) {
+        return WatermarkStrategy.<WireMessage>forBoundedOutOfOrderness(outOfOrder)
+                .withTimestampAssigner((message, ignored) -> eventTime(message, futureMs));
     }
 
     /** Long.MIN_VALUE leaves the watermark where it is. */
