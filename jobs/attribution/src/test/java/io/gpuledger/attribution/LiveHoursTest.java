@@ -78,7 +78,10 @@ class LiveHoursTest {
                         return;
                     }
                     compared++;
-                    List<UsageRow> held = parts.stream().filter(r -> r.existsMs() != 0 || !r.holders().isEmpty()).toList();
+                    List<UsageRow> held =
+                            parts.stream()
+                                    .filter(r -> r.existsMs() != 0 || !r.holders().isEmpty())
+                                    .toList();
                     UsageRow sum = held.isEmpty() ? null : HourSum.of(hour, held).get(0);
                     UsageRow row = hours.get(key);
                     if (sum == null) {

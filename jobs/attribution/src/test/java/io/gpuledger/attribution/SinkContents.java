@@ -51,6 +51,11 @@ final class SinkContents {
         return earlier;
     }
 
+    /** The usage rows among them. */
+    static Map<String, Object> usage(Map<String, Object> content) {
+        return before(content, Long.MAX_VALUE);
+    }
+
     private static Map<String, Object> runs(List<SinkRow> rows) {
         Map<String, byte[]> newest = new HashMap<>();
         for (SinkRow row : rows) {

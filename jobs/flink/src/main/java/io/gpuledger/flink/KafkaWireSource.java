@@ -44,10 +44,7 @@ public final class KafkaWireSource {
                         .setStartingOffsets(OffsetsInitializer.earliest())
                         .setDeserializer(new Positions())
                         .build();
-        return env.fromSource(
-                        source,
-                        watermarks(futureMs, outOfOrder).withIdleness(idle),
-                        name)
+        return env.fromSource(source, watermarks(futureMs, outOfOrder).withIdleness(idle), name)
                 .uid(name)
                 .name(name);
     }
