@@ -10,6 +10,7 @@ import io.gpuledger.testkit.Inputs;
 import io.gpuledger.testkit.Oracle;
 import io.gpuledger.testkit.Scenario;
 import java.util.ArrayList;
+import java.util.Collection;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -78,6 +79,45 @@ class LiveOrderTest {
         assertThat(faults.subList(0, Math.min(SHOWN, faults.size())))
                 .as("%d rows were written for nothing", faults.size())
                 .isEmpty();
+    }
+
+    /**
+     * Re-computation is coalesced: in order a row is written when it settles, and few of them again
+     * when the end of a run in it or of a gap in the scheduler's view becomes known.
+     */
+    @ParameterizedTest
+    @EnumSource(names = {"IN_ORDER", "JITTER", "DUPLICATED"})
+    void in_order_a_row_is_written_at_most_twice_and_nearly_always_once(Fault fault)
+            throws Exception {
+        List<SinkRow> rows = live(fault);
+        for (SinkTable table : List.of(SinkTable.USAGE_MINUTE, SinkTable.USAGE_HOUR)) {
+            Collection<Integer> writes = SinkContents.writes(rows, table).values();
+            assertThat(writes).as("%s", table).allMatch(n -> n <= 2);
+            assertThat(sum(writes)).as("%s", table).isLessThan(writes.size() * 105 / 100 + 1);
+        }
+    }
+
+    /** However many late records change a row, they change it together. */
+    @ParameterizedTest
+    @EnumSource(names = {"TELEMETRY_LATE", "SCHEDULER_LATE"})
+    void all_that_is_late_at_once_writes_a_row_few_times(Fault fault) throws Exception {
+        List<SinkRow> rows = live(fault);
+        for (SinkTable table : List.of(SinkTable.USAGE_MINUTE, SinkTable.USAGE_HOUR)) {
+            Collection<Integer> writes = SinkContents.writes(rows, table).values();
+            assertThat(writes).as("%s", table).allMatch(n -> n <= 4);
+        }
+    }
+
+    private List<SinkRow> live(Fault fault) throws Exception {
+        List<SinkRow> rows = new ArrayList<>();
+        Deliveries.of(Inputs.of(batches.get(0)), fault, 1)
+                .into(new LiveRun(AttributionSettings.live(1), 1, 1, rows))
+                .close();
+        return rows;
+    }
+
+    private static int sum(Collection<Integer> numbers) {
+        return numbers.stream().mapToInt(Integer::intValue).sum();
     }
 
     private static Map<String, Integer> byCluster(List<String> differences) {

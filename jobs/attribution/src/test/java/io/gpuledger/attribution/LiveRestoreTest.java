@@ -6,14 +6,20 @@ import io.gpuledger.attribution.Deliveries.Fault;
 import io.gpuledger.attribution.Deliveries.Position;
 import io.gpuledger.attribution.Deliveries.Progress;
 import io.gpuledger.flink.SinkRow;
+import io.gpuledger.flink.WireMessage;
+import io.gpuledger.schemas.JobSnapshotRecord;
+import io.gpuledger.schemas.JobSource;
 import io.gpuledger.testkit.Inputs;
 import io.gpuledger.testkit.Scenario;
+import java.io.IOException;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Random;
+import java.util.Set;
 import org.jspecify.annotations.Nullable;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 
@@ -91,6 +97,85 @@ class LiveRestoreTest {
             }
             return revisions;
         }
+    }
+
+    /**
+     * The failed attempt wrote what a count without a position means; the next one learns the
+     * position before it writes anything.
+     */
+    @Test
+    void what_only_the_failed_attempt_did_not_know_the_place_of_is_taken_back() throws Exception {
+        long minute = 60_000;
+        long start = SteadyCluster.START_MS;
+        SteadyCluster cluster = new SteadyCluster();
+        List<WireMessage> before = new ArrayList<>();
+        for (long at = 0; at <= 10 * minute; at += 5 * minute) {
+            before.add(cluster.heartbeat(start + at));
+        }
+        WireMessage placed =
+                cluster.message(
+                        SteadyCluster.job(
+                                JobSource.CONTROLLER,
+                                5,
+                                start,
+                                start + 10 * minute,
+                                "RUNNING",
+                                null));
+        List<SinkRow> rows = new ArrayList<>();
+        LiveRun failed = new LiveRun(AttributionSettings.live(1), 1, 1, rows);
+        for (WireMessage message : cluster.telemetry(0)) {
+            failed.telemetry(message);
+        }
+        LiveRun.Checkpoint checkpoint = failed.checkpoint(1);
+        failed.clock(start + 20 * minute);
+        for (WireMessage message : before) {
+            failed.scheduler(message);
+        }
+        failed.scheduler(withoutDevices(cluster));
+        advance(failed, start + 20 * minute);
+        failed.close();
+        assertThat(SinkContents.current(rows).keySet())
+                .anyMatch(key -> key.startsWith("USAGE_MINUTE c/n1/-1/"));
+
+        LiveRun again = new LiveRun(AttributionSettings.live(1), 2, 2, rows, checkpoint);
+        again.clock(start + 21 * minute);
+        for (WireMessage message : before) {
+            again.scheduler(message);
+        }
+        again.scheduler(withoutDevices(cluster));
+        again.scheduler(placed);
+        advance(again, start + 20 * minute);
+        advance(again, start + 90 * minute);
+        again.close();
+
+        Set<String> keys = SinkContents.current(rows).keySet();
+        assertThat(keys).noneMatch(key -> key.contains("/n1/-1/"));
+        assertThat(keys).anyMatch(key -> key.startsWith("USAGE_HOUR c/n1/0/"));
+    }
+
+    private static WireMessage withoutDevices(SteadyCluster cluster) throws IOException {
+        return cluster.message(
+                JobSnapshotRecord.newBuilder()
+                        .setCluster("c")
+                        .setRawJobId(6)
+                        .setObservedAtMs(SteadyCluster.START_MS + 600_000)
+                        .setSource(JobSource.CONTROLLER)
+                        .setState("RUNNING")
+                        .setSubmitMs(SteadyCluster.START_MS)
+                        .setStartMs(SteadyCluster.START_MS)
+                        .setAccount("g1")
+                        .setUser("alice")
+                        .setNodes(List.of("n1"))
+                        .setGpuCount(1)
+                        .build()
+                        .toByteBuffer());
+    }
+
+    private static void advance(LiveRun run, long toMs) throws Exception {
+        run.deliverAll();
+        run.schedulerWatermark(toMs);
+        run.telemetryWatermark(toMs);
+        run.deliverAll();
     }
 
     @ParameterizedTest

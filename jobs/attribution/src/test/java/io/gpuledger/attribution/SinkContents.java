@@ -39,16 +39,23 @@ final class SinkContents {
         return content;
     }
 
-    /** The usage rows among them whose window begins before an instant. */
-    static Map<String, Object> before(Map<String, Object> content, long beforeMs) {
-        Map<String, Object> earlier = new TreeMap<>();
+    /** The usage rows among them whose window begins in a span. */
+    static Map<String, Object> between(Map<String, Object> content, long fromMs, long toMs) {
+        Map<String, Object> within = new TreeMap<>();
         content.forEach(
                 (key, value) -> {
-                    if (value instanceof UsageRow row && row.windowStartMs() < beforeMs) {
-                        earlier.put(key, value);
+                    if (value instanceof UsageRow row
+                            && fromMs <= row.windowStartMs()
+                            && row.windowStartMs() < toMs) {
+                        within.put(key, value);
                     }
                 });
-        return earlier;
+        return within;
+    }
+
+    /** Those whose window begins before an instant. */
+    static Map<String, Object> before(Map<String, Object> content, long beforeMs) {
+        return between(content, Long.MIN_VALUE, beforeMs);
     }
 
     /** The usage rows among them. */

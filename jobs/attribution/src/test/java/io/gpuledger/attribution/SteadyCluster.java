@@ -71,8 +71,13 @@ final class SteadyCluster {
 
     /** What the exporter says then. */
     List<WireMessage> telemetry(long sinceMs) throws IOException {
+        return telemetry(sinceMs, 2);
+    }
+
+    /** The same of the first so many GPUs. */
+    List<WireMessage> telemetry(long sinceMs, int shown) throws IOException {
         List<GpuSampleRecord> gpus = new ArrayList<>();
-        for (int gpu = 0; gpu < 2; gpu++) {
+        for (int gpu = 0; gpu < shown; gpu++) {
             gpus.add(
                     GpuSampleRecord.newBuilder()
                             .setGpuIndex(gpu)
