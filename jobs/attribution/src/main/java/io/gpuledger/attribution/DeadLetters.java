@@ -40,6 +40,27 @@ final class DeadLetters {
                 settings);
     }
 
+    /** A record that came to its host after the hour it concerns was closed there. */
+    static SinkRow late(
+            HostInput input, long changeableMs, long recordedAtMs, AttributionSettings settings) {
+        return row(
+                DeadLetterRecord.newBuilder()
+                        .setCluster(input.cluster)
+                        .setRecordedAtMs(recordedAtMs)
+                        .setReason("BEYOND_HORIZON")
+                        .setDetail(
+                                "host '%s' at %s, hours before %s are closed; backfill them"
+                                        .formatted(
+                                                input.host,
+                                                Instant.ofEpochMilli(input.observedAtMs),
+                                                Instant.ofEpochMilli(changeableMs)))
+                        .setSource(input.source)
+                        .setPartition(input.partition)
+                        .setPosition(input.position)
+                        .build(),
+                settings);
+    }
+
     /** Windows of a host that later knowledge would change, were they not closed. */
     static SinkRow beyondHorizon(
             String cluster,

@@ -13,9 +13,11 @@ import io.gpuledger.flink.SinkRow;
 import io.gpuledger.flink.SinkTable;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.TreeMap;
 import org.apache.flink.api.common.functions.OpenContext;
 import org.apache.flink.api.common.state.ListState;
 import org.apache.flink.api.common.state.ListStateDescriptor;
@@ -71,8 +73,11 @@ public final class HostAttributor
 
     private transient Samples samples;
     private transient long generation;
+    private transient boolean restored;
+    private transient long restoredAtMs;
     private transient Counter used;
     private transient Counter duplicate;
+    private transient Counter deadLettered;
 
     /** Facts of hosts since their last input: building them for every window would be quadratic. */
     private transient Map<String, HostFacts> facts;
@@ -87,7 +92,9 @@ public final class HostAttributor
                 context.getOperatorStateStore()
                         .getUnionListState(new ListStateDescriptor<>("generations", Types.LONG));
         generation = 0;
-        if (context.isRestored()) {
+        restored = context.isRestored();
+        restoredAtMs = Long.MIN_VALUE;
+        if (restored) {
             for (long earlier : generations.get()) {
                 generation = Math.max(generation, earlier);
             }
@@ -122,6 +129,7 @@ public final class HostAttributor
         samples = new Samples(getRuntimeContext());
         used = getRuntimeContext().getMetricGroup().counter("recordsUsed");
         duplicate = getRuntimeContext().getMetricGroup().counter("recordsDuplicate");
+        deadLettered = getRuntimeContext().getMetricGroup().counter("recordsDeadLettered");
         facts =
                 new LinkedHashMap<>(64, 0.75f, true) {
                     private static final long serialVersionUID = 1L;
@@ -148,6 +156,14 @@ public final class HostAttributor
     @Override
     public void processElement(HostInput input, ReadOnlyContext context, Collector<SinkRow> out)
             throws Exception {
+        long changeable = settings.changeableFromMs(context.currentWatermark());
+        if (input.kind != HostInput.RUN && !input.configures && input.observedAtMs < changeable) {
+            // Its source was idle: the rest of the host went on without it.
+            deadLettered.inc();
+            out.collect(
+                    DeadLetters.late(input, changeable, context.currentProcessingTime(), settings));
+            return;
+        }
         HostState host = hostState.value();
         if (host == null) {
             host = new HostState();
@@ -157,7 +173,7 @@ public final class HostAttributor
         }
         boolean live = context.currentWatermark() != Long.MIN_VALUE;
         switch (input.kind) {
-            case HostInput.SAMPLES -> samples(host, input, live, context);
+            case HostInput.SAMPLES -> samples(host, input, live, context, out);
             case HostInput.INVENTORY -> {
                 HostFacts before = live ? factsOf(host, context) : null;
                 inventory(host, input, context);
@@ -177,30 +193,40 @@ public final class HostAttributor
         hostState.update(host);
     }
 
-    private void samples(HostState host, HostInput input, boolean live, ReadOnlyContext context)
+    private void samples(
+            HostState host,
+            HostInput input,
+            boolean live,
+            ReadOnlyContext context,
+            Collector<SinkRow> out)
             throws Exception {
+        HostFacts before =
+                live && (samples.renames(input) || placesAnew(host, input))
+                        ? factsOf(host, context)
+                        : null;
         boolean fresh = false;
         for (int i = 0; i < input.gpuIndex.length; i++) {
-            Span affected = samples.add(host, input, i, live);
+            List<Span> affected = samples.add(host, input, i, live);
             if (affected == null) {
                 continue;
             }
             fresh = true;
-            touch(affected.startMs(), affected.endMs(), context);
+            for (Span span : affected) {
+                touch(span.startMs(), span.endMs(), context);
+            }
             evidence(host, input.gpuIndex[i], input.observedAtMs, input.observedAtMs, context);
             if (!input.jobs[i].isEmpty()) {
-                hint(host, input.jobs[i], input.gpuIndex[i], input.observedAtMs, context);
+                hint(host, input.jobs[i], input.gpuIndex[i], input.observedAtMs);
             }
         }
         if (fresh) {
             facts.remove(context.getCurrentKey());
+            touchChange(host, before, context, out);
         }
         (fresh || input.gpuIndex.length == 0 ? used : duplicate).inc();
     }
 
-    /** A job label that is new for a GPU may place that job's devices in all of its time. */
-    private void hint(HostState host, String job, int gpuIndex, long atMs, ReadOnlyContext context)
-            throws Exception {
+    private static void hint(HostState host, String job, int gpuIndex, long atMs) {
         for (int i = 0; i < host.hintJob.length; i++) {
             if (host.hintJob[i].equals(job) && host.hintGpu[i] == gpuIndex) {
                 host.hintFirstMs[i] = Math.min(host.hintFirstMs[i], atMs);
@@ -217,11 +243,52 @@ public final class HostAttributor
         host.hintGpu[added] = gpuIndex;
         host.hintFirstMs[added] = atMs;
         host.hintLastMs[added] = atMs + 1;
+    }
+
+    /** A job label that reaches a counted run anew may place that run's devices in all its time. */
+    private boolean placesAnew(HostState host, HostInput input) throws Exception {
+        boolean labelled = false;
+        for (String job : input.jobs) {
+            labelled |= !job.isEmpty();
+        }
+        if (!labelled) {
+            return false;
+        }
         for (HostRunState run : runs.values()) {
-            if (run.isCounted()) {
-                touch(run.startMs, run.endMs, context);
+            if (!run.isCounted()) {
+                continue;
+            }
+            for (int i = 0; i < input.jobs.length; i++) {
+                if (!input.jobs[i].isEmpty() && reachesAnew(host, input, i, run)) {
+                    return true;
+                }
             }
         }
+        return false;
+    }
+
+    private static boolean reachesAnew(
+            HostState host, HostInput input, int element, HostRunState run) {
+        long first = Long.MAX_VALUE;
+        long last = Long.MIN_VALUE;
+        for (int i = 0; i < host.hintJob.length; i++) {
+            if (host.hintJob[i].equals(input.jobs[element])
+                    && host.hintGpu[i] == input.gpuIndex[element]) {
+                first = host.hintFirstMs[i];
+                last = host.hintLastMs[i];
+            }
+        }
+        long at = input.observedAtMs;
+        for (int h = 0; h < run.gpuIndex.length; h++) {
+            long from = run.holdingStartMs[h];
+            long to = run.holdingEndMs[h];
+            boolean reached = first < to && from < last;
+            boolean reaches = Math.min(first, at) < to && from < Math.max(last, at + 1);
+            if (run.gpuIndex[h] < 0 && reaches && !reached) {
+                return true;
+            }
+        }
+        return false;
     }
 
     private void inventory(HostState host, HostInput input, ReadOnlyContext context)
@@ -372,7 +439,7 @@ public final class HostAttributor
             touchNewlyKnown(host, context);
         }
         List<UsageRow> rows = attribute(host, factsOf(host, context), start);
-        if (minutes.write(host, start, rows, now(context), out)) {
+        if (minutes.write(host, start, rows, now(context), isUnsure(start, context), out)) {
             registerHour(floor(start, HOUR_MS), context);
         }
     }
@@ -388,7 +455,8 @@ public final class HostAttributor
         for (long m = start; m < start + HOUR_MS; m += WINDOW_MS) {
             parts.addAll(attribute(host, known, m));
         }
-        hours.write(host, start, HourSum.of(start, parts), now(context), out);
+        hours.write(
+                host, start, HourSum.of(start, parts), now(context), isUnsure(start, context), out);
     }
 
     private List<UsageRow> attribute(HostState host, HostFacts known, long windowMs)
@@ -409,10 +477,9 @@ public final class HostAttributor
         if (watermark == Long.MAX_VALUE) {
             return;
         }
-        forget(host, settings.changeableFromMs(watermark));
+        forget(host, settings.changeableFromMs(watermark), context);
         if (host.slotIndex.length == 0) {
-            clear();
-            facts.remove(context.getCurrentKey());
+            clear(context);
             return;
         }
         if (host.generation != generation) {
@@ -460,15 +527,25 @@ public final class HostAttributor
         }
     }
 
+    /** What began before this attempt may have been written by the one before it. */
+    private boolean isUnsure(long windowMs, OnTimerContext context) {
+        if (restored && restoredAtMs == Long.MIN_VALUE) {
+            restoredAtMs = now(context);
+        }
+        return restored && windowMs < restoredAtMs;
+    }
+
     private static long now(OnTimerContext context) {
         return context.timerService().currentProcessingTime();
     }
 
-    /** Drops what no window that may still change depends on. */
-    private void forget(HostState host, long changeable) throws Exception {
-        if (changeable == Long.MIN_VALUE) {
+    /** Drops what no window that may still change depends on; that moves by whole hours. */
+    private void forget(HostState host, long changeable, OnTimerContext context) throws Exception {
+        if (changeable <= host.forgottenMs) {
             return;
         }
+        host.forgottenMs = changeable;
+        rememberSlots(host, changeable, factsOf(host, context));
         minutes.dropBefore(changeable);
         hours.dropBefore(changeable);
         samples.dropBefore(host, changeable);
@@ -481,18 +558,65 @@ public final class HostAttributor
         for (String runId : ended) {
             runs.remove(runId);
         }
-        for (String content : keys(inventories)) {
-            InventoryState inventory = inventories.get(content);
-            inventory.dropBefore(changeable);
-            inventories.put(content, inventory);
-        }
+        forgetInventories(changeable, false);
         dropHints(host, changeable);
-        if (ended.isEmpty() && Arrays.stream(host.slotLastMs).anyMatch(l -> l >= changeable)) {
-            return;
-        }
-        facts.remove(host.cluster + "/" + host.host);
+        facts.remove(context.getCurrentKey());
         if (Arrays.stream(host.slotLastMs).allMatch(l -> l < changeable)) {
             host.slotIndex = new int[0];
+        }
+    }
+
+    /** A slot existed since its first evidence, also when that is forgotten. */
+    private static void rememberSlots(HostState host, long changeable, HostFacts known) {
+        Map<Integer, Long> old = new TreeMap<>();
+        known.slots()
+                .forEach(
+                        (slot, said) -> {
+                            long first = said.exists().get(0).startMs();
+                            if (first < changeable) {
+                                old.put(slot, first);
+                            }
+                        });
+        host.oldSlot = old.keySet().stream().mapToInt(Integer::intValue).toArray();
+        host.oldSlotMs = old.values().stream().mapToLong(Long::longValue).toArray();
+    }
+
+    /** Of what was said before an instant, the last of each thing that snapshots say counts. */
+    private void forgetInventories(long changeable, boolean onlyConfiguration) throws Exception {
+        long counted = Long.MIN_VALUE;
+        long stated = Long.MIN_VALUE;
+        long laidOut = Long.MIN_VALUE;
+        long named = Long.MIN_VALUE;
+        Map<String, HostInventory> decoded = new HashMap<>();
+        for (Map.Entry<String, InventoryState> entry : inventories.entries()) {
+            HostInventory said = WireConversion.inventory(entry.getValue(), 0, entry.getKey());
+            decoded.put(entry.getKey(), said);
+            long last = entry.getValue().lastBefore(changeable);
+            counted = said.counts() ? Math.max(counted, last) : counted;
+            stated =
+                    said.availability() == HostInventory.Availability.UNSAID
+                            ? stated
+                            : Math.max(stated, last);
+            laidOut = said.layout().isEmpty() ? laidOut : Math.max(laidOut, last);
+            named = said.cards().isEmpty() ? named : Math.max(named, last);
+        }
+        for (Map.Entry<String, HostInventory> entry : decoded.entrySet()) {
+            HostInventory said = entry.getValue();
+            InventoryState state = inventories.get(entry.getKey());
+            long last = state.lastBefore(changeable);
+            boolean configuration =
+                    (!said.layout().isEmpty() && last == laidOut)
+                            || (!said.cards().isEmpty() && last == named);
+            boolean other =
+                    (said.counts() && last == counted)
+                            || (said.availability() != HostInventory.Availability.UNSAID
+                                    && last == stated);
+            state.dropBefore(changeable, configuration || (other && !onlyConfiguration));
+            if (state.atMs.length == 0) {
+                inventories.remove(entry.getKey());
+            } else {
+                inventories.put(entry.getKey(), state);
+            }
         }
     }
 
@@ -513,19 +637,18 @@ public final class HostAttributor
         host.hintLastMs = Arrays.copyOf(host.hintLastMs, kept);
     }
 
-    private static <K> List<K> keys(MapState<K, ?> state) throws Exception {
-        List<K> keys = new ArrayList<>();
-        state.keys().forEach(keys::add);
-        return keys;
-    }
-
-    private void clear() {
+    /**
+     * Nothing here can change any more. What the site configured holds for whoever comes back, and
+     * waits for that without a timer.
+     */
+    private void clear(OnTimerContext context) throws Exception {
+        forgetInventories(Long.MAX_VALUE, true);
         hostState.clear();
         runs.clear();
-        inventories.clear();
         minutes.clear();
         hours.clear();
         samples.clear();
+        facts.remove(context.getCurrentKey());
     }
 
     private HostFacts factsOf(HostState host, ReadOnlyContext context) throws Exception {
@@ -561,7 +684,7 @@ public final class HostAttributor
                         timeline,
                         held,
                         hints,
-                        samples.sampled(timeline),
+                        samples.sampled(host, timeline),
                         known(host.cluster, context));
         facts.put(key, built);
         return built;

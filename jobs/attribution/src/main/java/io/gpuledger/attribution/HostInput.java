@@ -1,5 +1,7 @@
 package io.gpuledger.attribution;
 
+import io.gpuledger.flink.WireMessage;
+
 /**
  * Anything that concerns one host: a scrape, a host snapshot, or what a run has there. One flat
  * type, because a keyed operator has one keyed input.
@@ -33,10 +35,26 @@ public final class HostInput {
 
     public String contentKey = "";
 
+    /** SAMPLES and INVENTORY: where the record was read, for when it cannot be used. */
+    public String source = "";
+
+    public int partition = -1;
+    public long position = -1;
+
+    /** INVENTORY: the site says what its indices mean, from then on. */
+    public boolean configures;
+
     /** RUN: what the run has here; without holdings it is withdrawn. */
     public HostRunState run = new HostRunState();
 
     public String key() {
         return cluster + "/" + host;
+    }
+
+    HostInput readAt(WireMessage message) {
+        source = message.source;
+        partition = message.partition;
+        position = message.position;
+        return this;
     }
 }

@@ -11,6 +11,14 @@ public final class HostState {
     public long[] slotFirstMs = new long[0];
     public long[] slotLastMs = new long[0];
 
+    /** Slots with evidence that was forgotten since, and when: they existed from then on. */
+    public int[] oldSlot = new int[0];
+
+    public long[] oldSlotMs = new long[0];
+
+    /** What is older than this was forgotten. */
+    public long forgottenMs = Long.MIN_VALUE;
+
     /** Hours that have samples, sorted. */
     public long[] sampleHours = new long[0];
 

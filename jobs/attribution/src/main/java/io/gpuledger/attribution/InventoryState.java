@@ -26,10 +26,20 @@ public final class InventoryState {
         return true;
     }
 
-    /** Forgets what is older, but for the last time before. */
-    void dropBefore(long instantMs) {
+    /** The last time before an instant, {@link Long#MIN_VALUE} when it was not said before. */
+    long lastBefore(long instantMs) {
+        int at = firstFrom(instantMs);
+        return at == 0 ? Long.MIN_VALUE : atMs[at - 1];
+    }
+
+    /** Forgets what is older; keeps the last time before when that still counts. */
+    void dropBefore(long instantMs, boolean keepLast) {
+        int at = firstFrom(instantMs);
+        atMs = Arrays.copyOfRange(atMs, keepLast ? Math.max(0, at - 1) : at, atMs.length);
+    }
+
+    private int firstFrom(long instantMs) {
         int at = Arrays.binarySearch(atMs, instantMs);
-        int keep = Math.max(0, (at < 0 ? -at - 1 : at) - 1);
-        atMs = Arrays.copyOfRange(atMs, keep, atMs.length);
+        return at < 0 ? -at - 1 : at;
     }
 }

@@ -110,7 +110,7 @@ public final class RecordRouter extends ProcessFunction<WireMessage, JobInput> {
         byte[] value = message.value;
         switch (type) {
             case HOST_SCRAPE -> {
-                HostInput input = WireConversion.samples(scrapes.decode(value));
+                HostInput input = WireConversion.samples(scrapes.decode(value)).readAt(message);
                 if (isOpen(input.observedAtMs, message, context)) {
                     context.output(HOSTS, input);
                 }
@@ -122,15 +122,17 @@ public final class RecordRouter extends ProcessFunction<WireMessage, JobInput> {
                 }
             }
             case SCHEDULER_HEARTBEAT -> {
-                context.output(HEARTBEATS, WireConversion.heartbeat(heartbeats.decode(value)));
-                heartbeatsUsed.inc();
+                HeartbeatInput input = WireConversion.heartbeat(heartbeats.decode(value));
+                if (isOpen(input.observedAtMs, message, context)) {
+                    context.output(HEARTBEATS, input);
+                    heartbeatsUsed.inc();
+                }
             }
             case HOST_SNAPSHOT -> {
                 HostSnapshotRecord host = hosts.decode(value);
-                HostInput input = WireConversion.inventoryInput(host);
+                HostInput input = WireConversion.inventoryInput(host).readAt(message);
                 // A configuration holds from its date on, however long ago that was.
-                if (WireConversion.configures(host)
-                        || isOpen(input.observedAtMs, message, context)) {
+                if (input.configures || isOpen(input.observedAtMs, message, context)) {
                     context.output(HOSTS, input);
                     context.output(ROWS, new SinkRow(SinkTable.HOSTS, hostRow(host)));
                 }

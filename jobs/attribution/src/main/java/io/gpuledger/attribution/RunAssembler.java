@@ -60,6 +60,8 @@ public final class RunAssembler
     private transient MapState<String, String> runContents;
 
     private transient String attempt;
+    private transient Set<String> lookedAt;
+    private transient long lookedAtMs;
     private transient Counter used;
     private transient Counter duplicate;
 
@@ -94,6 +96,8 @@ public final class RunAssembler
                                 new MapStateDescriptor<>(
                                         "run-contents", Types.STRING, Types.STRING));
         attempt = UUID.randomUUID().toString();
+        lookedAt = new HashSet<>();
+        lookedAtMs = Long.MIN_VALUE;
         used = getRuntimeContext().getMetricGroup().counter("recordsUsed");
         duplicate = getRuntimeContext().getMetricGroup().counter("recordsDuplicate");
     }
@@ -110,6 +114,7 @@ public final class RunAssembler
             }
             input.firstObservedMs = Math.min(input.firstObservedMs, known.firstObservedMs);
             input.lastObservedMs = Math.max(input.lastObservedMs, known.lastObservedMs);
+            input.latestMs = Math.max(input.latestMs, known.latestMs);
         }
         used.inc();
         JobInput kept = new JobInput();
@@ -149,28 +154,28 @@ public final class RunAssembler
     @Override
     public void onTimer(long timestamp, OnTimerContext context, Collector<HostInput> out)
             throws Exception {
+        if (isLookedAt(context)) {
+            return;
+        }
         String cluster = "";
         long rawJobId = 0;
         List<JobSnapshot> all = new ArrayList<>();
-        long newest = Long.MIN_VALUE;
         long latest = Long.MIN_VALUE;
         for (JobInput input : snapshots.values()) {
             cluster = input.cluster;
             rawJobId = input.rawJobId;
-            newest = Math.max(newest, input.lastObservedMs);
             latest = Math.max(latest, input.latestMs);
             all.add(WireConversion.jobSnapshot(input));
         }
         long watermark = context.timerService().currentWatermark();
-        if (watermark == Long.MAX_VALUE && timestamp < newest) {
-            return; // the bounded run ends: only the last timer of a job needs to speak
-        }
         KnownTimes times = context.getBroadcastState(KNOWN).get(cluster);
         SchedulerView view = times == null ? SchedulerView.NONE : times.until(watermark);
         List<Run> runs = RunAssembly.assemble(cluster, rawJobId, all, view);
         long changeable = settings.changeableFromMs(watermark);
         boolean open = runs.stream().anyMatch(Run::isOpen);
-        if (!open && !all.isEmpty() && latest < changeable && ended(runs) < changeable) {
+        // An open run that nobody has heard of for so long is over, or its next poll brings it
+        // back.
+        if (latest < changeable && ended(runs) < changeable) {
             snapshots.clear();
             told.clear();
             runRevisions.clear();
@@ -182,6 +187,16 @@ public final class RunAssembler
             long tick = open || isFresh(runs, watermark) ? OPEN_RUN_TICK_MS : ENDED_RUN_TICK_MS;
             context.timerService().registerEventTimeTimer(nextTick(watermark, tick));
         }
+    }
+
+    /** Many timers of a job fire with one watermark: all of them know the same. */
+    private boolean isLookedAt(OnTimerContext context) {
+        long watermark = context.timerService().currentWatermark();
+        if (watermark != lookedAtMs) {
+            lookedAtMs = watermark;
+            lookedAt.clear();
+        }
+        return !lookedAt.add(context.getCurrentKey());
     }
 
     /** One timer for all that happens to a job in a tick, whatever else asked for it. */

@@ -8,10 +8,12 @@ import io.gpuledger.core.usage.SlotReadings;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Collections;
+import java.util.Comparator;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.SortedMap;
 import java.util.TreeMap;
 import org.apache.flink.api.common.functions.RuntimeContext;
@@ -69,26 +71,27 @@ final class Samples {
      * Keeps element {@code i} of a scrape.
      *
      * @param live windows may have been written already: say which ones change
-     * @return from the first to the last instant whose usage it may change; null when this very
-     *     sample is known already
+     * @return the spans whose usage it may change, both ends included; null when this very sample
+     *     is known already
      */
-    @Nullable Span add(HostState host, HostInput input, int i, boolean live) throws Exception {
+    @Nullable List<Span> add(HostState host, HostInput input, int i, boolean live)
+            throws Exception {
         int id = seriesId(input, i);
         SeriesState known = series.get(id);
         long at = input.observedAtMs;
-        Span affected = new Span(at, at);
+        List<Span> affected = List.of(new Span(at, at));
         if (live) {
             GpuSample sample = sample(input, i, at);
-            boolean inOrder = at > Arrays.stream(known.fieldLastMs).max().orElse(Long.MIN_VALUE);
+            boolean inOrder = at > known.lastMs();
             if (!inOrder && isKnown(host, id, sample)) {
                 return null;
             }
-            affected = inOrder ? since(known, sample) : around(host, id, known, sample);
+            affected = affected(host, id, known, sample);
         }
         int card = known.card(input.uuids[i], input.models[i], at);
-        if (input.slices[i] > 0) {
-            known.slices = input.slices[i];
-            known.slicesPerGpu = input.slicesPerGpu[i];
+        if (known.slicesOf(input.slices[i], input.slicesPerGpu[i], at) && live) {
+            // Which part of its card an instance is: that scales all it ever said.
+            affected = List.of(new Span(Math.min(at, known.firstMs()), known.lastMs(at)));
         }
         for (int f = 0; f < FIELDS; f++) {
             if (input.values[i * FIELDS + f] >= 0) {
@@ -99,6 +102,24 @@ final class Samples {
         series.put(id, known);
         store(host, input, i, id, card);
         return affected;
+    }
+
+    /** Whether a scrape calls any card what it was not called before, or earlier. */
+    boolean renames(HostInput input) throws Exception {
+        for (int i = 0; i < input.gpuIndex.length; i++) {
+            boolean known = false;
+            for (SeriesState state : series.values()) {
+                known |=
+                        state.gpuIndex == input.gpuIndex[i]
+                                && state.instance == input.instance[i]
+                                && state.isCalled(
+                                        input.uuids[i], input.models[i], input.observedAtMs);
+            }
+            if (!known) {
+                return true;
+            }
+        }
+        return false;
     }
 
     private int seriesId(HostInput input, int i) throws Exception {
@@ -170,17 +191,66 @@ final class Samples {
                 && there.get(at).merge(sample).equals(there.get(at));
     }
 
-    /** The newest sample changes the time since the values before it. */
-    private static Span since(SeriesState known, GpuSample sample) {
-        long at = sample.atMs();
-        long from = at;
-        for (int f = 0; f < FIELDS; f++) {
-            long last = known.fieldLastMs[f];
-            if (field(sample, f) >= 0 && last != Long.MIN_VALUE) {
-                from = Math.min(from, reach(f, last, sample));
+    /**
+     * What a sample changes: the time since the values before it, and what the ones after it speak
+     * for. A card's own values and those that its instances repeat are one sequence, so the other
+     * series of the card are asked as well.
+     */
+    private List<Span> affected(HostState host, int id, SeriesState known, GpuSample sample)
+            throws Exception {
+        List<Span> spans = new ArrayList<>();
+        around(host, id, known, sample, spans);
+        for (Map.Entry<Integer, SeriesState> other : series.entries()) {
+            if (other.getKey() != id && other.getValue().isOfCard(known.gpuIndex, sample.card())) {
+                around(host, other.getKey(), other.getValue(), sample, spans);
             }
         }
-        return new Span(Math.min(from, at), at);
+        return spans;
+    }
+
+    /** What it changes between the values of one series. */
+    private void around(
+            HostState host, int id, SeriesState known, GpuSample sample, List<Span> spans)
+            throws Exception {
+        long at = sample.atMs();
+        long[] before = new long[FIELDS];
+        Arrays.fill(before, Long.MIN_VALUE);
+        boolean newest = at > known.lastMs();
+        List<GpuSample> near = newest ? List.of() : near(host, id, known, at, at + 1);
+        for (int f = 0; f < FIELDS; f++) {
+            before[f] = newest ? known.fieldLastMs[f] : lastBefore(near, f, at);
+        }
+        // Utilisation stands in for the engine's activity: either may be the one before.
+        before[1] = Math.max(before[0], before[1]);
+        before[0] = before[1];
+        long from = at;
+        for (int f = 0; f < FIELDS; f++) {
+            if (field(sample, f) >= 0 && before[f] != Long.MIN_VALUE) {
+                from = Math.min(from, reach(f, before[f], sample));
+            }
+        }
+        spans.add(new Span(Math.min(from, at), at));
+        for (GpuSample after : near) {
+            if (after.atMs() <= at) {
+                continue;
+            }
+            for (int f = 0; f < FIELDS; f++) {
+                boolean activity = f < 2 && sample.activePpm() >= 0 && after.activePpm() >= 0;
+                if (activity || (field(sample, f) >= 0 && field(after, f) >= 0)) {
+                    spans.add(new Span(Math.min(reach(f, at, after), after.atMs()), after.atMs()));
+                }
+            }
+        }
+    }
+
+    private static long lastBefore(List<GpuSample> near, int field, long atMs) {
+        long last = Long.MIN_VALUE;
+        for (GpuSample other : near) {
+            if (other.atMs() < atMs && field(other, field) >= 0) {
+                last = Math.max(last, other.atMs());
+            }
+        }
+        return last;
     }
 
     /** How far back a value speaks when {@code last} is the one before it. */
@@ -189,43 +259,6 @@ final class Samples {
             return sample.atMs() - last > ENERGY_GAP_MS ? sample.atMs() - 1 : last;
         }
         return Math.max(last, sample.atMs() - sample.coverMs());
-    }
-
-    /** A sample between others also changes what the next ones speak for. */
-    private Span around(HostState host, int id, SeriesState known, GpuSample sample)
-            throws Exception {
-        long at = sample.atMs();
-        List<GpuSample> near = near(host, id, known, at, at + 1);
-        long from = since(withLastBefore(known, near, at), sample).startMs();
-        long to = at;
-        for (GpuSample other : near) {
-            if (other.atMs() <= at) {
-                continue;
-            }
-            for (int f = 0; f < FIELDS; f++) {
-                if (field(sample, f) >= 0 && field(other, f) >= 0) {
-                    long reached =
-                            f == ENERGY
-                                    ? other.atMs()
-                                    : Math.min(other.atMs(), at + other.coverMs());
-                    to = Math.max(to, reached);
-                }
-            }
-        }
-        return new Span(from, to);
-    }
-
-    private static SeriesState withLastBefore(SeriesState known, List<GpuSample> near, long atMs) {
-        SeriesState view = new SeriesState();
-        for (GpuSample other : near) {
-            for (int f = 0; f < FIELDS && other.atMs() < atMs; f++) {
-                if (field(other, f) >= 0) {
-                    view.fieldLastMs[f] = Math.max(view.fieldLastMs[f], other.atMs());
-                }
-            }
-        }
-        view.gpuIndex = known.gpuIndex;
-        return view;
     }
 
     private static long field(GpuSample sample, int field) {
@@ -374,8 +407,14 @@ final class Samples {
     }
 
     /** Evidence of slots, and what their cards are called. */
-    Map<Integer, HostFacts.Sampled> sampled(HostTimeline timeline) throws Exception {
+    Map<Integer, HostFacts.Sampled> sampled(HostState host, HostTimeline timeline)
+            throws Exception {
         Map<Integer, HostFacts.Sampled> bySlot = new HashMap<>();
+        for (int i = 0; i < host.oldSlot.length; i++) {
+            bySlot.put(
+                    host.oldSlot[i],
+                    new HostFacts.Sampled(host.oldSlotMs[i], host.oldSlotMs[i], new TreeMap<>()));
+        }
         for (SeriesState known : series.values()) {
             for (int c = 0; c < known.cards.length; c++) {
                 long first = known.cardFirstMs[c];
@@ -391,17 +430,64 @@ final class Samples {
         return bySlot;
     }
 
-    /** Forgets hours that no window which may still change depends on. */
+    /**
+     * Forgets what no window that may still change depends on: of each series stays the last value
+     * of every field, however old, because the next one speaks from it.
+     */
     void dropBefore(HostState host, long instantMs) throws Exception {
+        Map<Integer, Integer> missing = new HashMap<>();
+        for (Map.Entry<Integer, SeriesState> entry : series.entries()) {
+            int fields = 0;
+            for (int f = 0; f < FIELDS; f++) {
+                fields |= entry.getValue().fieldFirstMs[f] < instantMs ? 1 << f : 0;
+            }
+            missing.put(entry.getKey(), fields);
+        }
         long[] kept = host.sampleHours;
-        for (long hour : host.sampleHours) {
-            if (hour + HOUR_MS + ENERGY_GAP_MS <= instantMs) {
+        for (int h = firstHour(kept, instantMs) - 1; h >= 0; h--) {
+            long hour = host.sampleHours[h];
+            SampleHour block = hours.get(hour);
+            SampleHour last = lastValues(block, missing);
+            if (last.length == block.length) {
+                continue;
+            }
+            unpacked.remove(cacheKey(host, hour));
+            if (last.length == 0) {
                 hours.remove(hour);
-                unpacked.remove(cacheKey(host, hour));
-                kept = Arrays.stream(kept).filter(h -> h != hour).toArray();
+                kept = Arrays.stream(kept).filter(other -> other != hour).toArray();
+            } else {
+                hours.put(hour, last);
             }
         }
         host.sampleHours = kept;
+    }
+
+    /** The latest samples of a block that have a field still missing; they take it off the list. */
+    private static SampleHour lastValues(SampleHour block, Map<Integer, Integer> missing) {
+        List<Integer> byTime = new ArrayList<>();
+        for (int i = 0; i < block.length; i += WIDTH) {
+            byTime.add(i);
+        }
+        byTime.sort(Comparator.comparingLong((Integer i) -> -block.data[i]));
+        SampleHour kept = new SampleHour();
+        Map<Integer, Long> instants = new HashMap<>();
+        for (int from : byTime) {
+            int id = (int) block.data[from + 2];
+            int fields = 0;
+            for (int f = 0; f < FIELDS; f++) {
+                fields |= block.data[from + 4 + f] >= 0 ? 1 << f : 0;
+            }
+            int wanted = missing.getOrDefault(id, 0);
+            // What was said at the same instant belongs together: the greater value counts.
+            boolean sameInstant = Objects.equals(instants.get(id), block.data[from]);
+            if ((wanted & fields) != 0 || sameInstant) {
+                int to = kept.append();
+                System.arraycopy(block.data, from, kept.data, to, WIDTH);
+                missing.put(id, wanted & ~fields);
+                instants.put(id, block.data[from]);
+            }
+        }
+        return kept;
     }
 
     void clear() {

@@ -12,6 +12,9 @@ public final class SeriesState {
 
     public int slicesPerGpu = 1;
 
+    /** When it was last said. */
+    public long slicesAtMs = Long.MIN_VALUE;
+
     /** UUIDs seen at this position, with their models and times. */
     public String[] cards = new String[0];
 
@@ -51,5 +54,52 @@ public final class SeriesState {
         cardFirstMs[added] = atMs;
         cardLastMs[added] = atMs;
         return added;
+    }
+
+    /** Time of the earliest value, {@link Long#MAX_VALUE} when there is none. */
+    long firstMs() {
+        return Arrays.stream(fieldFirstMs).min().orElse(Long.MAX_VALUE);
+    }
+
+    /** Time of the latest value, {@link Long#MIN_VALUE} when there is none. */
+    long lastMs() {
+        return lastMs(Long.MIN_VALUE);
+    }
+
+    long lastMs(long atLeast) {
+        return Math.max(atLeast, Arrays.stream(fieldLastMs).max().orElse(Long.MIN_VALUE));
+    }
+
+    /** What was said last counts, and the greater of two said at once: order must not. */
+    boolean slicesOf(int said, int saidPerGpu, long atMs) {
+        boolean newer =
+                atMs > slicesAtMs
+                        || (atMs == slicesAtMs
+                                && (said > slices
+                                        || (said == slices && saidPerGpu > slicesPerGpu)));
+        if (said <= 0 || !newer) {
+            return false;
+        }
+        boolean differs =
+                slicesAtMs != Long.MIN_VALUE && (said != slices || saidPerGpu != slicesPerGpu);
+        slices = said;
+        slicesPerGpu = saidPerGpu;
+        slicesAtMs = atMs;
+        return differs;
+    }
+
+    /** The same card under this or another index, or another part of it. */
+    boolean isOfCard(int otherIndex, String uuid) {
+        return gpuIndex == otherIndex || (!uuid.isEmpty() && Arrays.asList(cards).contains(uuid));
+    }
+
+    /** Whether a card has been called this from an instant on. */
+    boolean isCalled(String uuid, String model, long atMs) {
+        for (int i = 0; i < cards.length; i++) {
+            if (cards[i].equals(uuid)) {
+                return cardFirstMs[i] <= atMs && models[i].compareTo(model) >= 0;
+            }
+        }
+        return false;
     }
 }

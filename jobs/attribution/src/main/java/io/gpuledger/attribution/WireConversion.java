@@ -153,6 +153,7 @@ final class WireConversion {
     static HostInput inventoryInput(HostSnapshotRecord record) throws IOException {
         HostInput input = new HostInput();
         input.kind = HostInput.INVENTORY;
+        input.configures = configures(record);
         input.cluster = record.getCluster();
         input.host = record.getHost();
         input.observedAtMs = record.getObservedAtMs();
@@ -282,9 +283,17 @@ final class WireConversion {
     }
 
     static String digest(byte[] content) {
+        return HexFormat.of().formatHex(sha256(content), 0, 16);
+    }
+
+    /** Half of it, where only the last version and the next one are told apart. */
+    static long digest64(byte[] content) {
+        return ByteBuffer.wrap(sha256(content)).getLong();
+    }
+
+    private static byte[] sha256(byte[] content) {
         try {
-            byte[] sha = MessageDigest.getInstance("SHA-256").digest(content);
-            return HexFormat.of().formatHex(sha, 0, 16);
+            return MessageDigest.getInstance("SHA-256").digest(content);
         } catch (NoSuchAlgorithmException e) {
             throw new IllegalStateException("every JDK has SHA-256", e);
         }

@@ -4,10 +4,12 @@ import io.gpuledger.core.usage.UsageRow;
 import io.gpuledger.flink.RowBinary;
 import io.gpuledger.flink.SinkRow;
 import io.gpuledger.flink.SinkTable;
-import java.io.ByteArrayOutputStream;
 import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
+import java.util.Map;
 import java.util.Set;
 import org.apache.flink.api.common.state.MapState;
 import org.apache.flink.util.Collector;
@@ -25,52 +27,74 @@ final class WrittenWindows {
         this.settings = settings;
     }
 
-    /** Writes what differs from what was written last; tells whether anything did. */
+    /**
+     * Writes the rows that differ from what was written last; tells whether any did.
+     *
+     * @param unsure a failed attempt may have written this window after its checkpoint
+     */
     boolean write(
             HostState host,
             long start,
             List<UsageRow> rows,
             long recordedAtMs,
+            boolean unsure,
             Collector<SinkRow> out)
             throws Exception {
         WindowState last = written.get(start);
+        if (last == null && unsure) {
+            last = withUnplaced(new WindowState());
+        }
         if (last == null && rows.isEmpty()) {
             return false;
         }
         List<UsageRow> all = last == null ? rows : withEmptied(host, start, rows, last);
-        ByteArrayOutputStream content = new ByteArrayOutputStream();
-        for (UsageRow row : all) {
-            byte[] bytes = RowBinary.usage(row, 0, 0);
-            content.write(bytes, 0, bytes.length);
-        }
-        String digest = WireConversion.digest(content.toByteArray());
-        if (last != null && last.contentDigest.equals(digest)) {
-            return false;
-        }
         WindowState now = new WindowState();
         now.revision =
                 Math.max(
                         settings.revisionFloor(),
                         Math.max(last == null ? 0 : last.revision + 1, recordedAtMs * 1000));
-        now.contentDigest = digest;
         now.gpuIndex = all.stream().mapToInt(UsageRow::gpuIndex).toArray();
         now.unplacedRun = all.stream().map(UsageRow::unplacedRun).toArray(String[]::new);
-        written.put(start, now);
-        for (UsageRow row : all) {
-            out.collect(
-                    new SinkRow(table, RowBinary.usage(row, settings.inputDigest(), now.revision)));
+        now.rowDigest = new long[all.size()];
+        Map<SlotKey, Long> before = last == null ? Map.of() : digests(last);
+        boolean changed = false;
+        for (int i = 0; i < all.size(); i++) {
+            UsageRow row = all.get(i);
+            long digest = WireConversion.digest64(RowBinary.usage(row, 0, 0));
+            now.rowDigest[i] = digest;
+            Long known = before.get(new SlotKey(row.gpuIndex(), row.unplacedRun()));
+            if (known == null || known != digest) {
+                changed = true;
+                out.collect(
+                        new SinkRow(
+                                table, RowBinary.usage(row, settings.inputDigest(), now.revision)));
+            }
         }
-        return true;
+        if (changed) {
+            written.put(start, now);
+        }
+        return changed;
+    }
+
+    private record SlotKey(int gpuIndex, String unplacedRun) {}
+
+    private static Map<SlotKey, Long> digests(WindowState window) {
+        Map<SlotKey, Long> digests = new HashMap<>();
+        for (int i = 0; i < window.rowDigest.length; i++) {
+            digests.put(
+                    new SlotKey(window.gpuIndex[i], window.unplacedRun[i]), window.rowDigest[i]);
+        }
+        return digests;
     }
 
     /** Rows that were written and no longer have content are replaced by empty ones. */
     private static List<UsageRow> withEmptied(
             HostState host, long start, List<UsageRow> rows, WindowState last) {
-        Set<String> present = new HashSet<>();
-        rows.forEach(r -> present.add(r.gpuIndex() + "/" + r.unplacedRun()));
+        Set<SlotKey> present = new HashSet<>();
+        rows.forEach(r -> present.add(new SlotKey(r.gpuIndex(), r.unplacedRun())));
         List<UsageRow> all = new ArrayList<>(rows);
         for (int i = 0; i < last.gpuIndex.length; i++) {
-            if (!present.contains(last.gpuIndex[i] + "/" + last.unplacedRun[i])) {
+            if (!present.contains(new SlotKey(last.gpuIndex[i], last.unplacedRun[i]))) {
                 all.add(
                         new UsageRow(
                                 host.cluster,
@@ -87,13 +111,31 @@ final class WrittenWindows {
         return all;
     }
 
+    /**
+     * With the row of devices without a position among those that were written: an attempt that
+     * learned things in another order may have written one where this one never would.
+     */
+    private static WindowState withUnplaced(WindowState window) {
+        for (int i = 0; i < window.gpuIndex.length; i++) {
+            if (window.gpuIndex[i] < 0 && window.unplacedRun[i].isEmpty()) {
+                return window;
+            }
+        }
+        int added = window.gpuIndex.length;
+        window.gpuIndex = Arrays.copyOf(window.gpuIndex, added + 1);
+        window.unplacedRun = Arrays.copyOf(window.unplacedRun, added + 1);
+        window.gpuIndex[added] = -1;
+        window.unplacedRun[added] = "";
+        return window;
+    }
+
     /** Whatever a window holds now is written when it is next looked at; gives all windows. */
     List<Long> forgetContents() throws Exception {
         List<Long> starts = starts();
         for (long start : starts) {
             WindowState window = written.get(start);
-            window.contentDigest = "";
-            written.put(start, window);
+            window.rowDigest = new long[0];
+            written.put(start, withUnplaced(window));
         }
         return starts;
     }

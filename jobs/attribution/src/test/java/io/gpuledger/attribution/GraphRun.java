@@ -1,5 +1,6 @@
 package io.gpuledger.attribution;
 
+import io.gpuledger.core.usage.UsageRow;
 import io.gpuledger.flink.SinkRow;
 import io.gpuledger.flink.SinkTable;
 import io.gpuledger.flink.StrictEnvironment;
@@ -11,6 +12,7 @@ import java.util.TreeMap;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.atomic.AtomicLong;
+import org.apache.flink.api.common.JobID;
 import org.apache.flink.api.connector.sink2.Sink;
 import org.apache.flink.api.connector.sink2.SinkWriter;
 import org.apache.flink.api.connector.sink2.WriterInitContext;
@@ -29,19 +31,35 @@ final class GraphRun {
     /** All rows of all tables, as they came to the sink. */
     static List<SinkRow> of(List<byte[]> scheduler, List<byte[]> telemetry, int parallelism)
             throws Exception {
-        String name = "run-" + RUNS.incrementAndGet();
-        ConcurrentLinkedQueue<SinkRow> rows = new ConcurrentLinkedQueue<>();
-        COLLECTED.put(name, rows);
         StreamExecutionEnvironment env = StrictEnvironment.create(new Configuration());
         env.setParallelism(parallelism);
-        AttributionGraph.assemble(
-                messages(env, "scheduler", scheduler),
-                messages(env, "telemetry", telemetry),
-                AttributionSettings.backfill(0, 1),
-                new CollectingSink(name));
-        env.execute(name);
+        return collect(
+                        env,
+                        "run",
+                        messages(env, "scheduler", scheduler),
+                        messages(env, "telemetry", telemetry),
+                        AttributionSettings.backfill(0, 1))
+                .rows();
+    }
+
+    /** What came to the sink of a job. */
+    record Collected(JobID job, List<SinkRow> rows) {}
+
+    /** Runs the graph between bounded sources and a sink that keeps everything. */
+    static Collected collect(
+            StreamExecutionEnvironment env,
+            String prefix,
+            DataStream<WireMessage> scheduler,
+            DataStream<WireMessage> telemetry,
+            AttributionSettings settings)
+            throws Exception {
+        String name = prefix + "-" + RUNS.incrementAndGet();
+        ConcurrentLinkedQueue<SinkRow> rows = new ConcurrentLinkedQueue<>();
+        COLLECTED.put(name, rows);
+        AttributionGraph.assemble(scheduler, telemetry, settings, new CollectingSink(name));
+        JobID job = env.execute(name).getJobID();
         COLLECTED.remove(name);
-        return List.copyOf(rows);
+        return new Collected(job, List.copyOf(rows));
     }
 
     /** The current row of each key of a usage table. */
@@ -54,6 +72,11 @@ final class GraphRun {
             }
         }
         return current;
+    }
+
+    /** The current rows of a usage table. */
+    static List<UsageRow> rows(List<SinkRow> rows, SinkTable table) {
+        return current(rows, table).values().stream().map(UsageReader.Stored::row).toList();
     }
 
     private static DataStream<WireMessage> messages(

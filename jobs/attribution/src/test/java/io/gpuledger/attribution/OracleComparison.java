@@ -103,13 +103,23 @@ final class OracleComparison {
     }
 
     private static String key(UsageRow row) {
-        return "%s %s/%d %s"
-                .formatted(row.windowStartMs(), row.host(), row.gpuIndex(), row.unplacedRun());
+        return "%s %s %s/%d %s"
+                .formatted(
+                        row.windowStartMs(),
+                        row.cluster(),
+                        row.host(),
+                        row.gpuIndex(),
+                        row.unplacedRun());
     }
 
     private static String key(ExpectedRow row) {
-        return "%s %s/%d %s"
-                .formatted(row.windowStartMs(), row.host(), row.gpuIndex(), row.unplacedRun());
+        return "%s %s %s/%d %s"
+                .formatted(
+                        row.windowStartMs(),
+                        row.cluster(),
+                        row.host(),
+                        row.gpuIndex(),
+                        row.unplacedRun());
     }
 
     private static Map<String, String> content(ExpectedRow row) {

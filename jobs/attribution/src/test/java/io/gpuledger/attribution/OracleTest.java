@@ -6,20 +6,16 @@ import io.gpuledger.core.usage.UsageRow;
 import io.gpuledger.flink.SinkRow;
 import io.gpuledger.flink.SinkTable;
 import io.gpuledger.testkit.ExpectedRow;
-import io.gpuledger.testkit.Generator;
 import io.gpuledger.testkit.Inputs;
 import io.gpuledger.testkit.Kind;
 import io.gpuledger.testkit.Oracle;
 import io.gpuledger.testkit.Scenario;
 import java.nio.ByteBuffer;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.EnumMap;
-import java.util.EnumSet;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.Set;
 import org.junit.jupiter.api.Test;
 
 /**
@@ -41,7 +37,7 @@ class OracleTest {
     void the_core_gives_the_rows_of_the_oracle() throws Exception {
         Failures failures = new Failures();
         for (int from = 0; from < SEEDS; from += BATCH) {
-            List<Scenario> scenarios = scenarios(from, Math.min(SEEDS, from + BATCH));
+            List<Scenario> scenarios = ScenarioChoice.of(from, Math.min(SEEDS, from + BATCH));
             Engine engine = inputs -> PureEngine.rows(inputs.duplicated(1).shuffled(1));
             failures.compare(scenarios, minutes(scenarios), engine.rows(Inputs.of(scenarios)));
         }
@@ -52,41 +48,18 @@ class OracleTest {
     void the_graph_gives_the_rows_of_the_oracle_in_any_order_and_with_duplicates()
             throws Exception {
         // One run of the graph for all scenarios: starting Flink costs more than they do.
-        List<Scenario> scenarios = scenarios(1_000_000, 1_000_000 + Math.min(SEEDS, 500) / 3);
+        List<Scenario> scenarios =
+                ScenarioChoice.of(1_000_000, 1_000_000 + Math.min(SEEDS, 500) / 3);
         List<ExpectedRow> minutes = minutes(scenarios);
         List<ExpectedRow> hours = OracleComparison.hours(minutes);
         Failures failures = new Failures();
         for (int order = 1; order <= 2; order++) {
             Inputs inputs = Inputs.of(scenarios).duplicated(order).shuffled(order);
             List<SinkRow> rows = graph(inputs, order);
-            failures.compare(scenarios, minutes, current(rows, SinkTable.USAGE_MINUTE));
-            failures.compare(scenarios, hours, current(rows, SinkTable.USAGE_HOUR));
+            failures.compare(scenarios, minutes, GraphRun.rows(rows, SinkTable.USAGE_MINUTE));
+            failures.compare(scenarios, hours, GraphRun.rows(rows, SinkTable.USAGE_HOUR));
         }
         failures.check();
-    }
-
-    /** Half of them of one kind each, half mixed. */
-    private static List<Scenario> scenarios(int from, int to) {
-        Long one = Long.getLong("gpuledger.seed");
-        String named = System.getProperty("gpuledger.kinds");
-        Set<Kind> kinds = EnumSet.noneOf(Kind.class);
-        if (named == null) {
-            kinds.addAll(EnumSet.allOf(Kind.class));
-        } else {
-            Arrays.stream(named.split(",", -1)).map(Kind::valueOf).forEach(kinds::add);
-        }
-        if (one != null) {
-            return List.of(Generator.of(one, kinds));
-        }
-        List<Kind> each = List.copyOf(kinds);
-        List<Scenario> scenarios = new ArrayList<>();
-        for (int seed = from; seed < to; seed++) {
-            scenarios.add(
-                    seed % 2 == 0
-                            ? Generator.of(seed, each.get(seed / 2 % each.size()))
-                            : Generator.mixed(seed, kinds));
-        }
-        return scenarios;
     }
 
     private static List<ExpectedRow> minutes(List<Scenario> scenarios) {
@@ -113,12 +86,6 @@ class OracleTest {
         List<SinkRow> rows = GraphRun.of(scheduler, telemetry, parallelism);
         assertThat(rows.stream().filter(r -> r.table.equals("DEAD_LETTERS"))).isEmpty();
         return rows;
-    }
-
-    private static List<UsageRow> current(List<SinkRow> rows, SinkTable table) {
-        return GraphRun.current(rows, table).values().stream()
-                .map(UsageReader.Stored::row)
-                .toList();
     }
 
     private static byte[] bytes(ByteBuffer buffer) {

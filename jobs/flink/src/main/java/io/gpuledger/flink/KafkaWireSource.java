@@ -44,15 +44,15 @@ public final class KafkaWireSource {
                         .setStartingOffsets(OffsetsInitializer.earliest())
                         .setDeserializer(new Positions())
                         .build();
-        return env.fromSource(
-                        source,
-                        WatermarkStrategy.<WireMessage>forBoundedOutOfOrderness(outOfOrder)
-                                .withTimestampAssigner(
-                                        (message, ignored) -> eventTime(message, futureMs))
-                                .withIdleness(idle),
-                        name)
+        return env.fromSource(source, watermarks(futureMs, outOfOrder).withIdleness(idle), name)
                 .uid(name)
                 .name(name);
+    }
+
+    /** Event time of records as {@link #read} has it, apart from idleness. */
+    public static WatermarkStrategy<WireMessage> watermarks(long futureMs, Duration outOfOrder) {
+        return WatermarkStrategy.<WireMessage>forBoundedOutOfOrderness(outOfOrder)
+                .withTimestampAssigner((message, ignored) -> eventTime(message, futureMs));
     }
 
     /** Long.MIN_VALUE leaves the watermark where it is. */

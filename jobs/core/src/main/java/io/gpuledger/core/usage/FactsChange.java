@@ -9,7 +9,9 @@ import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Set;
+import java.util.SortedMap;
 import java.util.TreeSet;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Where the usage of a host may differ after something was learned. A new run may also place
@@ -19,12 +21,13 @@ import java.util.TreeSet;
 public final class FactsChange {
     private FactsChange() {}
 
-    /** Disjoint, sorted spans; samples are not compared. */
+    /** Disjoint, sorted spans; of samples only what they call the cards is compared. */
     public static List<Span> between(HostFacts before, HostFacts after) {
         List<Span> spans = new ArrayList<>();
         claims(before, after, spans);
         unplaced(before, after, spans);
         existence(before, after, spans);
+        names(before, after, spans);
         unavailable(before, after, spans);
         inventory(before, after, spans);
         return Span.union(spans);
@@ -166,6 +169,46 @@ public final class FactsChange {
                             was == null ? List.of() : was.exists(),
                             is == null ? List.of() : is.exists()));
         }
+    }
+
+    /**
+     * A card is called what it was last called; before the first time, what it was first called.
+     */
+    private static void names(HostFacts before, HostFacts after, List<Span> spans) {
+        TreeSet<Integer> slots = new TreeSet<>(before.slots().keySet());
+        slots.retainAll(after.slots().keySet());
+        for (int index : slots) {
+            HostFacts.Slot was = Objects.requireNonNull(before.slots().get(index), "a key");
+            HostFacts.Slot is = Objects.requireNonNull(after.slots().get(index), "a key");
+            if (was.cards().equals(is.cards())) {
+                continue;
+            }
+            TreeSet<Long> cuts = new TreeSet<>(was.cards().keySet());
+            cuts.addAll(is.cards().keySet());
+            Span whole = new Span(is.exists().get(0).startMs(), last(is.exists()).endMs());
+            cuts.add(whole.startMs());
+            for (long from : cuts) {
+                Long next = cuts.higher(from);
+                long to = next == null ? whole.endMs() : next;
+                if (!Objects.equals(nameAt(was, from), nameAt(is, from))) {
+                    // The name at the end of a window is the window's.
+                    add(spans, from, to);
+                }
+            }
+        }
+    }
+
+    private static HostFacts.@Nullable CardName nameAt(HostFacts.Slot slot, long atMs) {
+        if (slot.cards().isEmpty()) {
+            return null;
+        }
+        SortedMap<Long, HostFacts.CardName> heard = slot.cards().headMap(atMs + 1);
+        long at = heard.isEmpty() ? slot.cards().firstKey() : heard.lastKey();
+        return slot.cards().get(at);
+    }
+
+    private static Span last(List<Span> spans) {
+        return spans.get(spans.size() - 1);
     }
 
     private static void unavailable(HostFacts before, HostFacts after, List<Span> spans) {

@@ -44,7 +44,7 @@ public record GpuSample(
     }
 
     /** How active it was: the finer field where there is one. */
-    long activePpm() {
+    public long activePpm() {
         return enginePpm >= 0 ? enginePpm : utilPpm;
     }
 
