@@ -214,7 +214,7 @@ class SlurmFormatsTest {
                     .as(text)
                     .hasMessageMatching("(?s).+");
         }
-        assertThat(Gres.devices("gpu:h100:0(IDX:),mps:100(IDX:0(100/200)),(null)", "n1")).isEmpty();
+        assertThat(Gres.devices("gpu:h100:0(IDX:),nic:100(IDX:0(100/200)),(null)", "n1")).isEmpty();
         NodeDeviceRecord d = Gres.devices("gpu:h100:2(IDX:N/A)", "n1").get(0);
         assertThat(d.getCount()).isEqualTo(2);
         assertThat(d.getIndices()).isEmpty();
