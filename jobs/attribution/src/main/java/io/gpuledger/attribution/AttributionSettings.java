@@ -35,6 +35,11 @@ public record AttributionSettings(
                 120_000, UNBOUNDED, 300_000, UNBOUNDED, inputDigest, revisionFloor);
     }
 
+    /** Nothing is late and nothing was written before. */
+    boolean isBackfill() {
+        return horizonMs == UNBOUNDED;
+    }
+
     /**
      * The first instant that may still change when event time is at {@code watermarkMs}; {@link
      * Long#MIN_VALUE} when all may.

@@ -55,6 +55,9 @@ public final class HostAttributor
 
     private static final long TICK_MARK = 2;
 
+    /** Fires with the first watermark, whatever that is. */
+    private static final long FIRST_WATERMARK = Long.MIN_VALUE + 1;
+
     /** How often a host is looked at for what changes by itself. */
     private static final long TICK_MS = 5 * WINDOW_MS;
 
@@ -185,6 +188,9 @@ public final class HostAttributor
                 touchChange(host, before, context, out);
             }
             default -> throw new IllegalStateException("host input of kind " + input.kind);
+        }
+        if (!live) {
+            context.timerService().registerEventTimeTimer(FIRST_WATERMARK);
         }
         if (host.tickAtMs == Long.MIN_VALUE) {
             long now = live ? context.currentWatermark() : input.observedAtMs;
@@ -414,6 +420,10 @@ public final class HostAttributor
         if (host == null) {
             return;
         }
+        if (timestamp == FIRST_WATERMARK) {
+            touchAllThatExists(host, context);
+            return;
+        }
         // Settle is whole minutes, so what is left over tells the kinds of timer apart.
         long mark = Math.floorMod(timestamp, WINDOW_MS);
         if (mark == TICK_MARK) {
@@ -422,6 +432,22 @@ public final class HostAttributor
             writeHour(host, timestamp - settings.settleMs() - HOUR_MARK - HOUR_MS, context, out);
         } else {
             writeMinute(host, timestamp - settings.settleMs() - WINDOW_MS, context, out);
+        }
+    }
+
+    /**
+     * What came before the first watermark was not compared with what it changed: which cards a
+     * count means, and so since when they exist, takes all of it together. A live job that is
+     * drained before its first watermark knows less than it wrote in the attempt before.
+     */
+    private void touchAllThatExists(HostState host, OnTimerContext context) throws Exception {
+        if (context.currentWatermark() == Long.MAX_VALUE && !settings.isBackfill()) {
+            return;
+        }
+        for (HostFacts.Slot slot : factsOf(host, context).slots().values()) {
+            for (Span span : slot.exists()) {
+                touch(span.startMs(), span.endMs() - 1, context);
+            }
         }
     }
 

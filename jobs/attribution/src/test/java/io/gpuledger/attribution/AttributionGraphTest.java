@@ -44,6 +44,33 @@ class AttributionGraphTest {
         assertThat(rows.stream().filter(r -> r.table.equals("DEAD_LETTERS"))).isEmpty();
     }
 
+    /**
+     * Accounting and one list of the node: only together they tell which cards a count of all of
+     * them is, and so that the cards were there, idle, from the job to the list.
+     */
+    @Test
+    void minutes_between_a_counted_job_and_the_inventory_are_not_left_out() throws Exception {
+        List<byte[]> scheduler = new ArrayList<>();
+        scheduler.add(
+                bytes(
+                        JobSnapshotRecord.getEncoder()
+                                .encode(
+                                        job(
+                                                        JobSource.ACCOUNTING,
+                                                        T0 + 600_000,
+                                                        "COMPLETED",
+                                                        T0 + 90_000)
+                                                .setGpuCount(4)
+                                                .build())));
+
+        List<SinkRow> rows = GraphRun.of(scheduler, List.of(inventory(T0 + 570_000)), 1);
+
+        Map<String, Long> minutes = gpuMsByBucketAndRun(rows, SinkTable.USAGE_MINUTE);
+        assertThat(minutes.values().stream().mapToLong(Long::longValue).sum())
+                .isEqualTo(4 * 600_000L);
+        assertThat(gpuMsByBucketAndRun(rows, SinkTable.USAGE_HOUR)).isEqualTo(minutes);
+    }
+
     @Test
     void order_duplication_and_parallelism_never_change_the_rows() throws Exception {
         Map<String, UsageRow> expected = contentByKey(GraphRun.of(scheduler(), telemetry(), 1));
@@ -113,23 +140,26 @@ class AttributionGraphTest {
                                                         "COMPLETED",
                                                         T0 + 180_000)
                                                 .build())));
-        records.add(
-                bytes(
-                        HostSnapshotRecord.getEncoder()
-                                .encode(
-                                        HostSnapshotRecord.newBuilder()
-                                                .setCluster("c")
-                                                .setHost("n1")
-                                                .setObservedAtMs(T0 + 1_000)
-                                                .setGres(
-                                                        List.of(
-                                                                ConfiguredGresRecord.newBuilder()
-                                                                        .setKind("gpu")
-                                                                        .setGresType("h100")
-                                                                        .setCount(4)
-                                                                        .build()))
-                                                .build())));
+        records.add(inventory(T0 + 1_000));
         return records;
+    }
+
+    private static byte[] inventory(long at) throws IOException {
+        return bytes(
+                HostSnapshotRecord.getEncoder()
+                        .encode(
+                                HostSnapshotRecord.newBuilder()
+                                        .setCluster("c")
+                                        .setHost("n1")
+                                        .setObservedAtMs(at)
+                                        .setGres(
+                                                List.of(
+                                                        ConfiguredGresRecord.newBuilder()
+                                                                .setKind("gpu")
+                                                                .setGresType("h100")
+                                                                .setCount(4)
+                                                                .build()))
+                                        .build()));
     }
 
     private static JobSnapshotRecord.Builder job(
