@@ -1,5 +1,6 @@
 package io.gpuledger.attribution;
 
+import io.gpuledger.flink.LocalFlink;
 import io.gpuledger.flink.SinkRow;
 import io.gpuledger.flink.StrictEnvironment;
 import io.gpuledger.flink.WireMessage;
@@ -22,7 +23,8 @@ public final class BackfillJob {
     public static void run(
             Path spool, AttributionSettings settings, Sink<SinkRow> sink, int parallelism)
             throws Exception {
-        StreamExecutionEnvironment env = StrictEnvironment.create(new Configuration());
+        StreamExecutionEnvironment env =
+                StrictEnvironment.create(LocalFlink.temporaryIn(spool, new Configuration()));
         env.setParallelism(parallelism);
         AttributionGraph.assemble(
                 read(env, "scheduler-spool", spool.resolve(SpoolWriter.SCHEDULER)),

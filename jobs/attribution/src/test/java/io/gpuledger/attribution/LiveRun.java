@@ -100,6 +100,7 @@ final class LiveRun {
         telemetry = new Router(settings);
         for (Keyed<JobInput, HostInput> assembler : assemblers) {
             scheduler.jobs.add(channel(assembler.first, JobInput.class));
+            telemetry.jobs.add(channel(assembler.first, JobInput.class));
             scheduler.heartbeats.add(channel(assembler.second, HeartbeatInput.class));
             for (Keyed<HostInput, SinkRow> attributor : attributors) {
                 assembler.out.add(channel(attributor.first, HostInput.class));

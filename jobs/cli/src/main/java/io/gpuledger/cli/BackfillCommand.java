@@ -100,6 +100,8 @@ final class BackfillCommand implements Callable<Integer> {
         }
         InputFiles slurmFiles = InputFiles.expand(slurm);
         InputFiles dcgmFiles = InputFiles.expand(dcgm);
+        refuseNothing("--slurm", slurm, slurmFiles);
+        refuseNothing("--dcgm", dcgm, dcgmFiles);
         long digest = digest(slurmFiles, dcgmFiles);
         try (ScratchDirectory spool = ScratchDirectory.create("gpu-ledger-backfill")) {
             SpoolSink sink = read(slurmFiles, dcgmFiles, spool.path());
@@ -117,6 +119,23 @@ final class BackfillCommand implements Callable<Integer> {
             return sink.deadLetters().isEmpty() && unbalanced == 0
                     ? ExitCode.DONE
                     : ExitCode.FINDINGS;
+        }
+    }
+
+    /** A directory may hold other files, but one that holds nothing else is the wrong one. */
+    private static void refuseNothing(String option, List<Path> given, InputFiles found) {
+        if (!given.isEmpty() && found.files().isEmpty()) {
+            throw new UsageException(
+                    "%s %s holds no file of a known format%s"
+                            .formatted(
+                                    option,
+                                    given.get(0),
+                                    found.ignored().isEmpty()
+                                            ? "; check the path"
+                                            : " (%s: %s)"
+                                                    .formatted(
+                                                            found.ignored().get(0).path(),
+                                                            found.ignored().get(0).reason())));
         }
     }
 

@@ -16,7 +16,6 @@ import io.gpuledger.schemas.HostScrapeRecord;
 import io.gpuledger.sql.Migrator;
 import io.gpuledger.sql.UsageQuery;
 import io.gpuledger.sql.Warehouse;
-import io.gpuledger.sql.WarehouseUnreachableException;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.net.URI;
@@ -33,7 +32,6 @@ import java.util.Map;
 import java.util.concurrent.Callable;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
-import org.apache.kafka.common.KafkaException;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
@@ -52,6 +50,9 @@ final class DemoCommand implements Callable<Integer> {
 
     /** Event time after the last record: the last window must end and settle. */
     private static final long TAIL_MS = 210_000;
+
+    /** Below the data: where the records of the replay pass through the file reader. */
+    private static final String REPLAY = "replay";
 
     private static final Duration PATIENCE = Duration.ofSeconds(90);
 
@@ -86,19 +87,17 @@ final class DemoCommand implements Callable<Integer> {
                         () -> {
                             stopping = true;
                             stack.close();
-                            if (!keep) {
-                                ScratchDirectory.delete(data);
-                            }
+                            ScratchDirectory.delete(keep ? data.resolve(REPLAY) : data);
                         },
                         "stop-demo");
         Runtime.getRuntime().addShutdownHook(cleanup);
         try {
             play(stack);
-        } catch (StackException | WarehouseUnreachableException | KafkaException e) {
+        } catch (Exception e) {
             if (!stopping) {
                 throw e;
             }
-            // Ctrl-C stopped what it was talking to.
+            // Ctrl-C took away what it was talking to, or writing in.
         }
         return ExitCode.DONE;
     }
@@ -119,7 +118,7 @@ final class DemoCommand implements Callable<Integer> {
                     err,
                     "Replaying %d records of a Slurm with 11 nodes, %d times as fast; scraping %d exporters over HTTP"
                             .formatted(recording.items().size(), speed, exporters.urls().size()));
-            replay(recording, exporters, publisher, clock, err);
+            replay(stack, recording, exporters, publisher, clock, err);
             awaitSettled(warehouse, recording);
             show(warehouse, stack, exporters, recording);
             if (!once) {
@@ -130,25 +129,14 @@ final class DemoCommand implements Callable<Integer> {
     }
 
     private void replay(
+            LocalStack stack,
             DemoRecording recording,
             SimulatedExporters exporters,
             KafkaPublisher publisher,
             ReplayClock clock,
             PrintWriter err)
             throws IOException, InputException, InterruptedException {
-        try (ScratchDirectory work = ScratchDirectory.create("gpu-ledger-replay")) {
-            replay(recording, exporters, publisher, clock, err, work.path());
-        }
-    }
-
-    private void replay(
-            DemoRecording recording,
-            SimulatedExporters exporters,
-            KafkaPublisher publisher,
-            ReplayClock clock,
-            PrintWriter err,
-            Path work)
-            throws IOException, InputException, InterruptedException {
+        Path work = Files.createDirectories(stack.directory().resolve(REPLAY));
         SlurmFileReader slurm =
                 new SlurmFileReader(
                         new SlurmFileReader.Options(DemoRecording.CLUSTER, ZoneOffset.UTC, null));
@@ -195,6 +183,7 @@ final class DemoCommand implements Callable<Integer> {
         progress(err, total, total, end);
         err.println();
         publisher.flush();
+        ScratchDirectory.delete(work);
     }
 
     private static List<DcgmScraper> scrapers(SimulatedExporters exporters, ReplayClock clock) {
@@ -325,13 +314,14 @@ final class DemoCommand implements Callable<Integer> {
             where = " --data " + kept;
             if (ledger.data == null) {
                 out.println(
-                        "  gpu-ledger%s demo --once     (keeps the data, for)".formatted(where));
+                        "  deploy/gpu-ledger%s demo --once     (keeps the data, for)"
+                                .formatted(where));
             }
         }
         out.println(
-                "  gpu-ledger%s usage --by run,bucket --from %s --to %s"
+                "  deploy/gpu-ledger%s usage --by run,bucket --from %s --to %s"
                         .formatted(where, from, to));
-        out.println("  gpu-ledger backfill --cluster NAME --slurm FILES... --dcgm FILES...");
+        out.println("  deploy/gpu-ledger backfill --cluster NAME --slurm FILES... --dcgm FILES...");
         out.flush();
     }
 

@@ -54,7 +54,8 @@ final class RunAttributionCommand implements Callable<Integer> {
         if (detached) {
             Terminal.detach();
         }
-        try (LocalStack stack = run.ledger.stack()) {
+        try (ScratchDirectory scratch = ScratchDirectory.create("gpu-ledger-attribution");
+                LocalStack stack = run.ledger.stack()) {
             Warehouse warehouse = run.ledger.warehouse(stack);
             String brokers = run.ledger.brokers(stack);
             Migrator.migrate(warehouse);
@@ -70,7 +71,9 @@ final class RunAttributionCommand implements Callable<Integer> {
                                     .get(0));
             Path directory =
                     checkpoints != null ? checkpoints : stack.directory().resolve("checkpoints");
-            Configuration flink = LocalFlink.configuration(webPort, directory);
+            Configuration flink =
+                    LocalFlink.temporaryIn(
+                            scratch.path(), LocalFlink.configuration(webPort, directory));
             AttributionJob.build(
                             flink,
                             brokers,

@@ -224,6 +224,9 @@ class BackfillIT {
         }
         assertThat(run(counted.toArray(String[]::new)).exit()).isZero();
         String before = run(database, "usage", "--by=slot", HOUR, TO, "--format=csv").out();
+        Warehouse counts = new Warehouse(stack.clickHouseUrl(), "default", "", "positions");
+        assertThat(counts.query("SELECT sum(gpu_ms) FROM usage_hour_current", Map.of()))
+                .isEqualTo(counts.query("SELECT sum(gpu_ms) FROM usage_minute_current", Map.of()));
         assertThat(before).contains(",-1,");
 
         Outcome replaced =
@@ -256,7 +259,10 @@ class BackfillIT {
                 "JobIDRaw|State|Start|End|NodeList|User|AllocTRES\n"
                         + "1|COMPLETED|1795434848|1795434862|n1|alice|gres/gpu=1\n");
 
-        for (Path bad : List.of(truncated, binary, columns, nobody, directory.resolve("absent"))) {
+        Path other = Files.createDirectories(directory.resolve("other"));
+        Files.writeString(other.resolve("notes.txt"), "nothing of Slurm\n");
+        for (Path bad :
+                List.of(truncated, binary, columns, nobody, other, directory.resolve("absent"))) {
             Outcome outcome =
                     run("--database=bad", "backfill", "--cluster=c", "--slurm", bad.toString());
             assertThat(outcome.exit()).as("%s: %s", bad, outcome.err()).isEqualTo(2);

@@ -9,6 +9,7 @@ import java.util.Optional;
 import java.util.stream.Stream;
 import org.apache.flink.configuration.CheckpointingOptions;
 import org.apache.flink.configuration.Configuration;
+import org.apache.flink.configuration.CoreOptions;
 import org.apache.flink.configuration.ExternalizedCheckpointRetention;
 import org.apache.flink.configuration.JobManagerOptions;
 import org.apache.flink.configuration.RestOptions;
@@ -46,6 +47,18 @@ public final class LocalFlink {
                                 c.set(
                                         StateRecoveryOptions.SAVEPOINT_PATH,
                                         path.toUri().toString()));
+        return c;
+    }
+
+    /**
+     * Everything that a Flink in this process writes on the way goes below one directory: by itself
+     * it leaves its unpacked RPC library, 21 MB, in the machine's.
+     */
+    public static Configuration temporaryIn(Path directory, Configuration base) {
+        Configuration c = new Configuration(base);
+        c.set(CoreOptions.TMP_DIRS, directory.toString());
+        c.set(WebOptions.TMP_DIR, directory.toString());
+        c.set(WebOptions.UPLOAD_DIR, directory.toString());
         return c;
     }
 
