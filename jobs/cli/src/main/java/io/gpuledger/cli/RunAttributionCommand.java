@@ -54,8 +54,9 @@ final class RunAttributionCommand implements Callable<Integer> {
         if (detached) {
             Terminal.detach();
         }
-        try (ScratchDirectory scratch = ScratchDirectory.create("gpu-ledger-attribution");
-                LocalStack stack = run.ledger.stack()) {
+        try (LocalStack stack = run.ledger.stack();
+                ScratchDirectory scratch =
+                        ScratchDirectory.anew(stack.directory().resolve("flink"))) {
             Warehouse warehouse = run.ledger.warehouse(stack);
             String brokers = run.ledger.brokers(stack);
             Migrator.migrate(warehouse);

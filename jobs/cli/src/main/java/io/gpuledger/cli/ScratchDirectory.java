@@ -17,7 +17,17 @@ final class ScratchDirectory implements AutoCloseable {
     }
 
     static ScratchDirectory create(String prefix) throws IOException {
-        ScratchDirectory scratch = new ScratchDirectory(Files.createTempDirectory(prefix));
+        return hooked(Files.createTempDirectory(prefix));
+    }
+
+    /** At a place of its own: what a killed process left there is removed first. */
+    static ScratchDirectory anew(Path path) throws IOException {
+        delete(path);
+        return hooked(Files.createDirectories(path));
+    }
+
+    private static ScratchDirectory hooked(Path path) {
+        ScratchDirectory scratch = new ScratchDirectory(path);
         Runtime.getRuntime().addShutdownHook(scratch.hook);
         return scratch;
     }
