@@ -153,7 +153,10 @@ public final class Oracle {
         return latest;
     }
 
-    /** A run that nobody ended has ended when another gets one of its cards. */
+    /**
+     * A run that nobody ended has ended when another gets one of its cards. One that began and
+     * ended in the same second had nothing, so it took nothing from anybody.
+     */
     private long nextWholeStart(Run run, long latest) {
         long bound = latest;
         for (Run other : truth.runs()) {
@@ -161,6 +164,7 @@ public final class Oracle {
                 for (Part ours : run.parts()) {
                     boolean whole = theirs.shards() == 0 && theirs.instance() < 0;
                     if (whole
+                            && other.startMs() < other.endMs()
                             && other.startMs() > run.startMs()
                             && theirs.host().equals(ours.host())
                             && theirs.card() == ours.card()) {

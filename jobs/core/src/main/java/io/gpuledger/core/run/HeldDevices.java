@@ -2,14 +2,11 @@ package io.gpuledger.core.run;
 
 import io.gpuledger.core.time.Span;
 import java.util.ArrayList;
-import java.util.Comparator;
 import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
-import java.util.Objects;
 import java.util.Set;
-import java.util.TreeSet;
 
 /** What is held where, in segments between resizes. */
 record HeldDevices(List<Holding> holdings, int gpuCount, int flags) {
@@ -39,105 +36,32 @@ record HeldDevices(List<Holding> holdings, int gpuCount, int flags) {
 
     private static List<Segment> segments(
             long startMs, long endMs, List<JobSnapshot> evidence, List<JobSnapshot> rows) {
-        if (rows.size() > 1) {
-            List<Segment> segments = new ArrayList<>();
-            long from = startMs;
-            for (int i = 0; i < rows.size(); i++) {
-                JobSnapshot row = rows.get(i);
-                boolean last = i == rows.size() - 1;
-                long to = last || row.endMs() == null ? endMs : Math.min(row.endMs(), endMs);
-                to = Math.max(from, to);
-                segments.add(segment(new Span(from, to), row, evidence));
-                from = to;
-            }
-            return segments;
-        }
-        if (!rows.isEmpty()) {
-            return List.of(
-                    segment(new Span(startMs, Math.max(startMs, endMs)), rows.get(0), evidence));
-        }
-        return controllerSegments(startMs, endMs, evidence);
-    }
-
-    /** Without accounting the changes of layout in the polls are the resizes. */
-    private static List<Segment> controllerSegments(
-            long startMs, long endMs, List<JobSnapshot> evidence) {
-        List<JobSnapshot> layouts = new ArrayList<>();
-        for (JobSnapshot s : evidence) {
-            if ((s.source() == JobSource.CONTROLLER || s.source() == JobSource.JOBCOMP)
-                    && s.nodes() != null
-                    && !s.nodes().isEmpty()
-                    && (s.gpuCount() != null || s.shardCount() != null)) {
-                layouts.add(s);
-            }
-        }
-        layouts.sort(
-                Comparator.comparingLong(JobSnapshot::firstObservedMs)
-                        .thenComparing(JobSnapshot::contentKey));
+        List<Layouts.Layout> layouts = Layouts.of(startMs, endMs, evidence, rows);
         List<Segment> segments = new ArrayList<>();
-        JobSnapshot current = null;
-        long from = startMs;
-        for (JobSnapshot layout : layouts) {
-            if (current == null) {
-                current = layout;
-            } else if (layout.source() == JobSource.CONTROLLER
-                    && current.source() == JobSource.CONTROLLER
-                    && !Objects.equals(layout.nodes(), current.nodes())) {
-                long at =
-                        layout.resizedAtMs() != null && layout.resizedAtMs() > from
-                                ? layout.resizedAtMs()
-                                : layout.firstObservedMs();
-                long to = Math.max(from, Math.min(at, endMs));
-                segments.add(segment(new Span(from, to), current, evidence));
-                from = to;
-                current = layout;
-            }
-        }
-        if (current != null) {
-            segments.add(segment(new Span(from, Math.max(from, endMs)), current, evidence));
-        } else {
-            segments.add(hookSegment(startMs, endMs, evidence));
+        for (int i = 0; i < layouts.size(); i++) {
+            Layouts.Layout layout = layouts.get(i);
+            long to = i + 1 < layouts.size() ? layouts.get(i + 1).fromMs() : endMs;
+            long from = Math.min(layout.fromMs(), endMs);
+            Span span = new Span(from, Math.max(from, Math.min(to, endMs)));
+            segments.add(
+                    layout.said() == null
+                            ? hookSegment(span, layout.nodes(), evidence)
+                            : segment(span, layout.nodes(), layout.said(), evidence));
         }
         return segments;
     }
 
-    /** Only prologs saw this run: their cards are all there is to know. */
-    private static Segment hookSegment(long startMs, long endMs, List<JobSnapshot> evidence) {
-        Set<String> nodes = new TreeSet<>();
-        for (JobSnapshot s : evidence) {
-            if (s.nodes() != null) {
-                nodes.addAll(s.nodes());
-            }
-        }
+    /** Only prologs saw these nodes: their cards are all there is to know. */
+    private static Segment hookSegment(Span span, List<String> nodes, List<JobSnapshot> evidence) {
         int count = 0;
-        for (JobSnapshot s : evidence) {
-            if (s.source() == JobSource.PROLOG) {
-                for (NodeDevices d : s.devices()) {
-                    count += d.indices().size();
-                }
-            }
+        for (String node : nodes) {
+            count += prologIndices(node, evidence).size();
         }
-        return new Segment(
-                new Span(startMs, Math.max(startMs, endMs)),
-                List.copyOf(nodes),
-                count,
-                0,
-                List.of(),
-                List.of());
+        return new Segment(span, nodes, count, 0, List.of(), List.of());
     }
 
-    private static Segment segment(Span span, JobSnapshot row, List<JobSnapshot> evidence) {
-        List<String> nodes =
-                row.nodes() != null && !row.nodes().isEmpty()
-                        ? row.nodes()
-                        : Objects.requireNonNullElse(
-                                Trust.best(
-                                        evidence,
-                                        s ->
-                                                s.nodes() == null || s.nodes().isEmpty()
-                                                        ? null
-                                                        : s.nodes()),
-                                List.<String>of());
+    private static Segment segment(
+            Span span, List<String> nodes, JobSnapshot row, List<JobSnapshot> evidence) {
         Set<String> wanted = new HashSet<>(nodes);
         JobSnapshot detailed = null;
         for (JobSnapshot s : evidence) {

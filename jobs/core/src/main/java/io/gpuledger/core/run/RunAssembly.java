@@ -70,6 +70,10 @@ public final class RunAssembly {
         for (JobSnapshot prolog : prologs) {
             assignProlog(byStart, prolog);
         }
+        snapshots.stream()
+                .filter(s -> s.source() == JobSource.JOBCOMP && s.state().equals("RESIZING"))
+                .sorted(JobSnapshot.RECENCY)
+                .forEach(resize -> joinResized(byStart, resize));
         for (JobSnapshot snapshot : snapshots) {
             if (snapshot.source() == JobSource.EPILOG
                     || snapshot.source() == JobSource.EPILOG_SLURMCTLD) {
@@ -131,6 +135,39 @@ public final class RunAssembly {
         } else if (!completion.state().equals("RESIZING")) {
             byStart.computeIfAbsent(start, s -> new ArrayList<>()).add(completion);
         }
+    }
+
+    /**
+     * What job completion lets start at a resize is the run that was resized, unless that had ended
+     * before.
+     */
+    private static void joinResized(
+            NavigableMap<Long, List<JobSnapshot>> byStart, JobSnapshot resize) {
+        Long at = resize.endMs();
+        Map.Entry<Long, List<JobSnapshot>> run = at == null ? null : byStart.lowerEntry(at);
+        if (at == null || run == null) {
+            return;
+        }
+        boolean over =
+                run.getValue().stream()
+                        .map(RunAssembly::statedEnd)
+                        .anyMatch(end -> end != null && end < at);
+        if (over) {
+            return;
+        }
+        if (!run.getValue().contains(resize)) {
+            run.getValue().add(resize);
+        }
+        List<JobSnapshot> after = byStart.get(at);
+        if (after != null && after.stream().noneMatch(RunAssembly::knowsStart)) {
+            run.getValue().addAll(after);
+            byStart.remove(at);
+        }
+    }
+
+    /** Says itself when the run started, other than job completion, which may mean a resize. */
+    private static boolean knowsStart(JobSnapshot s) {
+        return s.startMs() != null && s.source() != JobSource.JOBCOMP;
     }
 
     /**

@@ -141,6 +141,105 @@ class RunAssemblyTest {
     }
 
     @Test
+    void the_last_row_of_a_resized_job_tells_the_resize_and_polls_what_was_before() {
+        JobSnapshot last = row(90, "COMPLETED", 42, 8, 68L, List.of("n2"), 2, 0);
+        List<JobSnapshot> polled =
+                List.of(
+                        poll(
+                                10,
+                                "RUNNING",
+                                8,
+                                null,
+                                List.of("n2", "n3"),
+                                card("n2", 1, 2),
+                                card("n3", 0, 1)),
+                        poll(45, "RUNNING", 8, null, List.of("n2"), card("n2", 1, 2)),
+                        last);
+
+        assertThat(gpuMs(only(polled))).isEqualTo(4 * 34_000 + 2 * 26_000);
+        assertThat(gpuMs(only(List.of(last)))).isEqualTo(2 * 60_000);
+        List<JobSnapshot> hooked = new ArrayList<>(hooksOfResized());
+        hooked.add(last);
+        assertThat(only(hooked).holdings())
+                .containsExactlyInAnyOrder(
+                        new Holding("n2", 1, "", 0, 1, 8_000, 42_000),
+                        new Holding("n2", 2, "", 0, 1, 8_000, 42_000),
+                        new Holding("n3", 0, "", 0, 1, 8_000, 42_000),
+                        new Holding("n3", 1, "", 0, 1, 8_000, 42_000),
+                        new Holding("n2", 1, "h100", 0, 1, 42_000, 68_000),
+                        new Holding("n2", 2, "h100", 0, 1, 42_000, 68_000));
+    }
+
+    @Test
+    void job_completion_starts_at_the_resize_and_belongs_to_the_run_that_was_resized() {
+        List<JobSnapshot> seen = new ArrayList<>(hooksOfResized());
+        seen.add(completion(43, "RESIZING", 42, 42, List.of("n2", "n3"), 4));
+        seen.add(completion(69, "COMPLETED", 42, 68, List.of("n2"), 2));
+        List<JobSnapshot> polled =
+                List.of(
+                        poll(
+                                10,
+                                "RUNNING",
+                                8,
+                                null,
+                                List.of("n2", "n3"),
+                                card("n2", 1, 2),
+                                card("n3", 0, 1)),
+                        seen.get(seen.size() - 2),
+                        seen.get(seen.size() - 1));
+
+        assertThat(gpuMs(only(seen))).isEqualTo(4 * 34_000 + 2 * 26_000);
+        assertThat(gpuMs(only(polled))).isEqualTo(4 * 34_000 + 2 * 26_000);
+    }
+
+    @Test
+    void of_a_run_that_only_hooks_saw_a_node_is_freed_by_its_epilog() {
+        assertThat(gpuMs(only(hooksOfResized()))).isEqualTo(4 * 34_000 + 2 * 26_000);
+    }
+
+    private static List<JobSnapshot> hooksOfResized() {
+        return List.of(
+                prolog(8_480, card("n3", 0, 1)),
+                prolog(8_510, card("n2", 1, 2)),
+                hook(JobSource.EPILOG, 42_710, "n3"),
+                hook(JobSource.EPILOG_SLURMCTLD, 68_620, "n2"),
+                hook(JobSource.EPILOG, 68_630, "n2"));
+    }
+
+    private static JobSnapshot prolog(long atMs, NodeDevices devices) {
+        return snapshot(
+                JobSource.PROLOG,
+                atMs,
+                "",
+                null,
+                null,
+                null,
+                List.of(devices.host()),
+                null,
+                List.of(devices),
+                null,
+                null,
+                null);
+    }
+
+    private static JobSnapshot completion(
+            long atS, String state, long startS, long endS, List<String> nodes, int gpus) {
+        return snapshot(
+                JobSource.JOBCOMP,
+                atS * 1000,
+                state,
+                7_000L,
+                startS * 1000,
+                endS * 1000,
+                nodes,
+                gpus,
+                List.of(),
+                null,
+                null,
+                null);
+    }
+
+    @Test
     void suspended_time_is_known_from_polls_before_accounting_has_it() {
         JobSnapshot resumed =
                 snapshot(
