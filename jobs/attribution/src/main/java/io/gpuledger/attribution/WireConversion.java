@@ -16,6 +16,7 @@ import io.gpuledger.schemas.JobSnapshotRecord;
 import io.gpuledger.schemas.MigInstanceRecord;
 import io.gpuledger.schemas.NodeDeviceRecord;
 import io.gpuledger.schemas.ReleasedSchemas;
+import io.gpuledger.schemas.ReservationRecord;
 import io.gpuledger.schemas.SchedulerHeartbeatRecord;
 import java.io.IOException;
 import java.io.UncheckedIOException;
@@ -195,16 +196,27 @@ final class WireConversion {
         for (InventoryGpuRecord gpu : r.getGpus()) {
             cards.add(new HostInventory.Card(gpu.getGpuIndex(), gpu.getUuid(), gpu.getModel()));
         }
+        List<HostInventory.Reservation> reservations = new ArrayList<>();
+        for (ReservationRecord reserved : r.getReservations()) {
+            reservations.add(
+                    new HostInventory.Reservation(
+                            reserved.getName(),
+                            reserved.getStartMs(),
+                            reserved.getEndMs(),
+                            reserved.getMaintenance()));
+        }
+        boolean saysNoGres = configures(r) || !reservations.isEmpty();
         return new HostInventory(
                 atMs,
                 r.getPresent(),
                 availability(r),
-                configures(r) && gpus.isEmpty() ? null : gpus,
+                saysNoGres && gpus.isEmpty() ? null : gpus,
                 shards,
                 instances.isEmpty()
                         ? MigLayout.NONE
                         : new MigLayout(instances, Math.max(1, r.getSlicesPerGpu())),
                 cards,
+                reservations,
                 contentKey);
     }
 

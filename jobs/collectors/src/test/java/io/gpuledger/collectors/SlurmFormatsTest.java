@@ -2,6 +2,7 @@ package io.gpuledger.collectors;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.Assertions.tuple;
 
 import io.gpuledger.collectors.file.InputException;
 import io.gpuledger.collectors.slurm.Gres;
@@ -9,6 +10,7 @@ import io.gpuledger.collectors.slurm.HostList;
 import io.gpuledger.schemas.HeartbeatKind;
 import io.gpuledger.schemas.JobSnapshotRecord;
 import io.gpuledger.schemas.NodeDeviceRecord;
+import io.gpuledger.schemas.ReservationRecord;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -404,14 +406,59 @@ class SlurmFormatsTest {
     }
 
     @Test
-    void reservations_are_refused_with_the_reason() {
-        assertThatThrownBy(
-                        () ->
-                                Collected.text(
-                                        dir,
-                                        "r",
-                                        "ReservationName=maint StartTime=x Nodes=n1\n",
-                                        "UTC"))
-                .hasMessageContaining("the state of a node already tells");
+    void a_reservation_is_told_to_each_of_its_hosts() throws Exception {
+        Collected text =
+                Collected.text(
+                        dir,
+                        "1795440000.reservations.txt",
+                        """
+                        ReservationName=maint StartTime=2026-11-23T12:00:00 EndTime=2026-11-23T14:00:00 Duration=02:00:00
+                           Nodes=n[1-2] NodeCnt=2 CoreCnt=64 Features=(null) PartitionName=(null) Flags=MAINT,SPEC_NODES
+                           Users=root Groups=(null) Accounts=(null) State=ACTIVE BurstBuffer=(null)
+
+                        ReservationName=course StartTime=2026-11-24T08:00:00 EndTime=2026-11-24T09:00:00 Duration=01:00:00
+                           Nodes=n3 NodeCnt=1 Flags=SPEC_NODES State=INACTIVE
+
+                        ReservationName=licences StartTime=2026-11-24T08:00:00 EndTime=2026-11-24T09:00:00
+                           Nodes=(null) NodeCnt=0 Flags=ANY_NODES State=INACTIVE
+
+                        ReservationName=broken StartTime=2026-11-24T08:00:00 EndTime=2026-11-23T09:00:00
+                           Nodes=n3
+                        """,
+                        "UTC");
+
+        assertThat(text.hosts)
+                .extracting(h -> h.getHost(), h -> h.getReservations())
+                .containsExactly(
+                        tuple("n1", List.of(reservation("maint", 1795435200, 7_200, true))),
+                        tuple("n2", List.of(reservation("maint", 1795435200, 7_200, true))),
+                        tuple("n3", List.of(reservation("course", 1795507200, 3_600, false))));
+        assertThat(text.counts.get(0).used()).isEqualTo(2);
+        assertThat(text.counts.get(0).ignored()).containsEntry("reservation without nodes", 1L);
+        assertThat(text.deadLetters).hasSize(1);
+    }
+
+    @ParameterizedTest
+    @ValueSource(
+            strings = {
+                "{\"reservations\":[{\"name\":\"maint\",\"node_list\":\"n[1-2]\",\"flags\":[\"MAINT\"],"
+                        + "\"start_time\":{\"set\":true,\"infinite\":false,\"number\":1795435200},"
+                        + "\"end_time\":{\"set\":true,\"infinite\":false,\"number\":1795442400}}]}",
+                "{\"reservations\":[{\"name\":\"maint\",\"node_list\":\"n[1-2]\",\"flags\":[\"MAINT\"],"
+                        + "\"start_time\":1795435200,\"end_time\":1795442400}]}",
+                "{\"reservations\":[{\"name\":\"maint\",\"nodes\":\"n[1-2]\",\"flags\":[\"MAINT\"],"
+                        + "\"time\":{\"start\":1795435200,\"end\":1795442400}}]}"
+            })
+    void every_form_of_json_tells_the_reservation(String json) throws Exception {
+        assertThat(Collected.text(dir, "1795440000.json", json, "UTC").hosts)
+                .extracting(h -> h.getHost(), h -> h.getReservations())
+                .containsExactly(
+                        tuple("n1", List.of(reservation("maint", 1795435200, 7_200, true))),
+                        tuple("n2", List.of(reservation("maint", 1795435200, 7_200, true))));
+    }
+
+    private static ReservationRecord reservation(
+            String name, long startS, long lengthS, boolean maintenance) {
+        return new ReservationRecord(name, startS * 1000, (startS + lengthS) * 1000, maintenance);
     }
 }

@@ -4,6 +4,7 @@ import io.gpuledger.testkit.Scenario.Host;
 import io.gpuledger.testkit.Scenario.Instance;
 import io.gpuledger.testkit.Scenario.Look;
 import io.gpuledger.testkit.Scenario.Reading;
+import io.gpuledger.testkit.Scenario.Reservation;
 import io.gpuledger.testkit.Scenario.Run;
 import io.gpuledger.testkit.Scenario.Watch;
 import java.util.ArrayList;
@@ -182,6 +183,7 @@ public final class Generator {
                         nvml,
                         kind == Kind.INVENTORY_MAPS_UUIDS,
                         looks(kind, fromMs, toMs, watch),
+                        kind == Kind.RESERVATIONS ? reservations(fromMs, toMs) : List.of(),
                         List.of());
         List<Reading> readings =
                 kind == Kind.MIG_UNMAPPED
@@ -197,7 +199,35 @@ public final class Generator {
                 host.nvmlIndex(),
                 host.inventoryTellsUuids(),
                 host.looks(),
+                host.reservations(),
                 readings);
+    }
+
+    /** Listed now and then while they last, or once for all when they are over. */
+    private List<Reservation> reservations(long fromMs, long toMs) {
+        List<Reservation> reservations = new ArrayList<>();
+        int count = dice.between(1, 4);
+        for (int i = 0; i < count; i++) {
+            long start = dice.between(fromMs - 100_000, toMs) / 1_000 * 1_000;
+            long end = start + dice.between(1, 300) * 1_000L;
+            long planned = end + (dice.chance(40) ? dice.between(1, 300) * 1_000L : 0);
+            List<Long> told = new ArrayList<>();
+            if (dice.chance(30)) {
+                told.add(Math.min(toMs, end + dice.between(0, 50_000)));
+            } else {
+                for (long at = fromMs; at <= toMs; at += dice.between(5_000, 90_000)) {
+                    if (at < end) {
+                        told.add(at);
+                    }
+                }
+            }
+            // The same name again is another reservation, for it starts anew.
+            String name = dice.of(List.of("course", "maint", "night"));
+            if (reservations.stream().noneMatch(r -> r.fromMs() == start)) {
+                reservations.add(new Reservation(name, start, end, planned, dice.chance(30), told));
+            }
+        }
+        return reservations;
     }
 
     /** Cuts cards into instances; what no instance has stays free for ever. */

@@ -293,17 +293,9 @@ public final class Oracle {
         for (Stretch known : schedulerKnown) {
             slot.free(known, "IDLE");
         }
-        for (int i = 0; i + 1 < host.looks().size(); i++) {
-            Look look = host.looks().get(i);
-            long next = host.looks().get(i + 1).atMs();
-            if (next - look.atMs() <= SCHEDULER_GAP_MS) {
-                Stretch valid = new Stretch(look.atMs(), next);
-                if (look.states().stream().anyMatch(DOWN_STATES::contains)) {
-                    slot.free(valid, "DOWN");
-                } else if (look.states().contains("RESERVED")) {
-                    slot.free(valid, "RESERVED");
-                }
-            }
+        for (boolean down : List.of(false, true)) {
+            byState(host, slot, down);
+            byReservation(host, slot, down);
         }
         for (Held h : here) {
             long end = end(h.run());
@@ -316,6 +308,31 @@ public final class Oracle {
         here.forEach(slot::held);
         slot.readings();
         return slot.rows();
+    }
+
+    /** When free cards were nobody's to take, by what looks at the node showed. */
+    private static void byState(Host host, SlotTimeline slot, boolean down) {
+        for (int i = 0; i + 1 < host.looks().size(); i++) {
+            Look look = host.looks().get(i);
+            long next = host.looks().get(i + 1).atMs();
+            boolean isDown = look.states().stream().anyMatch(DOWN_STATES::contains);
+            boolean applies = down ? isDown : look.states().contains("RESERVED");
+            if (applies && next - look.atMs() <= SCHEDULER_GAP_MS) {
+                slot.free(new Stretch(look.atMs(), next), down ? "DOWN" : "RESERVED");
+            }
+        }
+    }
+
+    /** From its start while the list of reservations has it, which is not beyond its end. */
+    private static void byReservation(Host host, SlotTimeline slot, boolean down) {
+        for (Scenario.Reservation r : host.reservations()) {
+            long last = r.toldAtMs().stream().mapToLong(at -> at).max().orElse(r.fromMs());
+            if (r.maintenance() == down && last > r.fromMs()) {
+                slot.free(
+                        new Stretch(r.fromMs(), Math.min(last, r.toMs())),
+                        down ? "DOWN" : "RESERVED");
+            }
+        }
     }
 
     /** Devices of unknown position, and the same time taken back from known slots nobody holds. */

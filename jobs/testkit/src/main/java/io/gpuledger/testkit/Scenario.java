@@ -57,6 +57,7 @@ public record Scenario(
             List<Integer> nvmlIndex,
             boolean inventoryTellsUuids,
             List<Look> looks,
+            List<Reservation> reservations,
             List<Reading> readings) {
 
         /** The host has a configuration that says which instance an ordinal is. */
@@ -67,6 +68,21 @@ public record Scenario(
 
     /** A MIG instance as configured. */
     public record Instance(int ordinal, int card, int id, int slices) {}
+
+    /**
+     * A reservation of the node.
+     *
+     * @param toMs the end it really had
+     * @param plannedToMs the end that was told while the true one was still to come
+     * @param toldAtMs when the list of reservations had it
+     */
+    public record Reservation(
+            String name,
+            long fromMs,
+            long toMs,
+            long plannedToMs,
+            boolean maintenance,
+            List<Long> toldAtMs) {}
 
     /** What one look at the node showed. */
     public record Look(long atMs, List<String> states) {}

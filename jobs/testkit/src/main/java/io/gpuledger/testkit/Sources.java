@@ -10,12 +10,14 @@ import io.gpuledger.schemas.JobSnapshotRecord;
 import io.gpuledger.schemas.JobSource;
 import io.gpuledger.schemas.MigInstanceRecord;
 import io.gpuledger.schemas.NodeDeviceRecord;
+import io.gpuledger.schemas.ReservationRecord;
 import io.gpuledger.schemas.SchedulerHeartbeatRecord;
 import io.gpuledger.testkit.Scenario.Host;
 import io.gpuledger.testkit.Scenario.Instance;
 import io.gpuledger.testkit.Scenario.Look;
 import io.gpuledger.testkit.Scenario.Part;
 import io.gpuledger.testkit.Scenario.Reading;
+import io.gpuledger.testkit.Scenario.Reservation;
 import io.gpuledger.testkit.Scenario.Row;
 import io.gpuledger.testkit.Scenario.Run;
 import io.gpuledger.testkit.Scenario.Stretch;
@@ -58,6 +60,7 @@ final class Sources {
         }
         for (Host host : truth.hosts()) {
             host.looks().forEach(look -> looks.add(look(host, look)));
+            host.reservations().forEach(r -> reservation(host, r));
             scrapes(host);
         }
         return new Inputs(jobs, looks, heartbeats, scrapes);
@@ -352,6 +355,25 @@ final class Sources {
                 .setInstances(instances)
                 .setSlicesPerGpu(host.slicesPerCard())
                 .build();
+    }
+
+    private void reservation(Host host, Reservation r) {
+        for (long at : r.toldAtMs()) {
+            ReservationRecord told =
+                    ReservationRecord.newBuilder()
+                            .setName(r.name())
+                            .setStartMs(r.fromMs())
+                            .setEndMs(at < r.toMs() ? r.plannedToMs() : r.toMs())
+                            .setMaintenance(r.maintenance())
+                            .build();
+            looks.add(
+                    HostSnapshotRecord.newBuilder()
+                            .setCluster(truth.cluster())
+                            .setHost(host.name())
+                            .setObservedAtMs(at)
+                            .setReservations(List.of(told))
+                            .build());
+        }
     }
 
     private static ConfiguredGresRecord gres(String kind, String type, int count) {

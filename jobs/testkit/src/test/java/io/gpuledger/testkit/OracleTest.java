@@ -8,6 +8,7 @@ import io.gpuledger.testkit.Scenario.Instance;
 import io.gpuledger.testkit.Scenario.Look;
 import io.gpuledger.testkit.Scenario.Part;
 import io.gpuledger.testkit.Scenario.Reading;
+import io.gpuledger.testkit.Scenario.Reservation;
 import io.gpuledger.testkit.Scenario.Run;
 import io.gpuledger.testkit.Scenario.Seen;
 import io.gpuledger.testkit.Scenario.Stretch;
@@ -73,11 +74,19 @@ class OracleTest {
                                 new Look(T0 + 5_000, List.of("IDLE", "RESERVED")),
                                 new Look(T0 + 15_000, List.of("IDLE")),
                                 new Look(T0 + 59_000, List.of("DRAIN"))),
+                        List.of(
+                                new Reservation(
+                                        "maint",
+                                        T0 + 20_000,
+                                        T0 + 25_000,
+                                        T0 + 30_000,
+                                        true,
+                                        List.of(T0 + 10_000, T0 + 40_000))),
                         List.of());
 
         assertThat(first(host, EVERY_MINUTE))
                 .containsExactlyInAnyOrder(
-                        nobody("DOWN", 5_000), nobody("RESERVED", 10_000), nobody("IDLE", 45_000));
+                        nobody("DOWN", 10_000), nobody("RESERVED", 10_000), nobody("IDLE", 40_000));
     }
 
     @Test
@@ -169,6 +178,7 @@ class OracleTest {
                         List.of(0),
                         false,
                         List.of(new Look(T0, List.of("IDLE"))),
+                        List.of(),
                         List.of(readings));
         ExpectedRow.Holder idle = first(host, EVERY_MINUTE).get(0);
         return new long[] {idle.coveredMs(), idle.activeGpuUs(), idle.energyMj()};
@@ -213,6 +223,7 @@ class OracleTest {
                 nvml,
                 false,
                 List.of(new Look(T0, List.of("IDLE"))),
+                List.of(),
                 List.of());
     }
 

@@ -30,9 +30,6 @@ public record InputFiles(List<InputFile> files, List<Ignored> ignored) {
     private static final Pattern BLANKS = Pattern.compile(" +");
     private static final Pattern SACCT_ROW =
             Pattern.compile("(?:^|\\|)\\d+(?:_\\d+|\\+\\d+)?(?:\\.[a-z0-9]+)?\\|");
-    private static final String RESERVATIONS =
-            "reservations; the state of a node already tells that it is reserved: give scontrol show"
-                    + " node or sinfo --json";
     private static final Set<String> SACCT_COLUMNS =
             Set.of(
                     "jobid",
@@ -137,7 +134,7 @@ public record InputFiles(List<InputFile> files, List<Ignored> ignored) {
             return new Finding(InputFormat.SCONTROL_NODES, "");
         }
         if (stripped.startsWith("ReservationName=")) {
-            return new Finding(null, RESERVATIONS);
+            return new Finding(InputFormat.SCONTROL_RESERVATIONS, "");
         }
         if (METRIC.matcher(text).find() || METRIC_COMMENT.matcher(text).find()) {
             return new Finding(InputFormat.DCGM, "");
@@ -213,7 +210,7 @@ public record InputFiles(List<InputFile> files, List<Ignored> ignored) {
             return new Finding(InputFormat.JOBCOMP_SEARCH, "");
         }
         if (keys.contains("reservations")) {
-            return new Finding(null, RESERVATIONS);
+            return new Finding(InputFormat.SLURM_RESERVATIONS_JSON, "");
         }
         return new Finding(null, "JSON with keys " + keys);
     }

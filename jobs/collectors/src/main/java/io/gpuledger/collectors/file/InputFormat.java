@@ -6,6 +6,8 @@ public enum InputFormat {
     SCONTROL_NODES(Family.SLURM),
     SLURM_JOBS_JSON(Family.SLURM),
     SLURM_NODES_JSON(Family.SLURM),
+    SCONTROL_RESERVATIONS(Family.SLURM),
+    SLURM_RESERVATIONS_JSON(Family.SLURM),
     SACCT(Family.SLURM),
     HOOKS(Family.SLURM),
     JOBCOMP(Family.SLURM),

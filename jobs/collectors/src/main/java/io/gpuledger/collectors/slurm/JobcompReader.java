@@ -40,7 +40,7 @@ final class JobcompReader implements JsonLinesReader.LineReader {
                         JsonValues.number(n.path("het_job_id")),
                         JsonValues.number(n.path("het_job_offset"))));
         r.setState(JobStates.accounting(JsonValues.texts(n.path("state"))));
-        JobFields.times(r, times(n, r.getState()));
+        JobFields.times(r, times(n));
         List<String> nodes = HostList.expand(n.path("nodes").asText(""));
         if (r.getStartMs() == null || nodes.isEmpty()) {
             throw new NotUsedException(AccountingRows.NOT_STARTED);
@@ -65,15 +65,12 @@ final class JobcompReader implements JsonLinesReader.LineReader {
         pass.use(r);
     }
 
-    /**
-     * These plugins write UTC without saying so, whatever the cluster's zone is. A resize document
-     * has the time limit as its length: its end is a forecast.
-     */
-    private static SlurmTime.Resolved times(JsonNode n, String state) throws BadRecordException {
+    /** These plugins write UTC without saying so, whatever the cluster's zone is. */
+    private static SlurmTime.Resolved times(JsonNode n) throws BadRecordException {
         return SlurmTime.resolve(
                 JsonValues.text(n.path("@submit")),
                 JsonValues.text(n.path("@start")),
-                state.equals("RESIZING") ? null : JsonValues.text(n.path("@end")),
+                JsonValues.text(n.path("@end")),
                 null,
                 ZoneOffset.UTC);
     }

@@ -13,6 +13,7 @@ import java.nio.file.Path;
 import java.time.Instant;
 import java.time.ZoneId;
 import java.util.ArrayList;
+import java.util.List;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
@@ -131,6 +132,7 @@ final class Pass {
         h.setGres(new ArrayList<>());
         h.setGpus(new ArrayList<>());
         h.setInstances(new ArrayList<>());
+        h.setReservations(new ArrayList<>());
         return h;
     }
 
@@ -169,18 +171,19 @@ final class Pass {
     }
 
     void use(HostSnapshotRecord h) {
-        if (h.getObservedAtMs() == UNKNOWN) {
-            undated = true;
-            h.setObservedAtMs(observedMs);
-        }
-        tally.used();
-        sink.host(h);
+        useAll(List.of(h));
     }
 
     /** One input record that describes several hosts. */
     void useAll(Iterable<HostSnapshotRecord> hosts) {
+        for (HostSnapshotRecord h : hosts) {
+            if (h.getObservedAtMs() == UNKNOWN) {
+                undated = true;
+                h.setObservedAtMs(observedMs);
+            }
+            sink.host(h);
+        }
         tally.used();
-        hosts.forEach(sink::host);
     }
 
     /** Says what the file proves as a whole; explicit: its time is more than a guess. */

@@ -4,23 +4,18 @@ import io.gpuledger.collectors.file.BadRecordException;
 import io.gpuledger.schemas.HostSnapshotRecord;
 import java.io.IOException;
 import java.io.InputStream;
-import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.regex.Matcher;
-import java.util.regex.Pattern;
 
 /** {@code scontrol show node}. */
 final class ScontrolNodesReader implements FormatReader {
-    private static final Pattern PAIR = Pattern.compile("(?<=\\s|^)([A-Za-z_:/]+)=(\\S*)");
-
     @Override
     public void read(InputStream in, Pass pass) throws IOException {
         TextBlocks.read(in, pass, "NodeName=", (text, position) -> node(text, position, pass));
     }
 
     private static void node(String text, long position, Pass pass) throws BadRecordException {
-        Map<String, String> values = values(text);
+        Map<String, String> values = TextBlocks.pairs(text);
         HostSnapshotRecord h =
                 pass.host(values.getOrDefault("NodeName", ""), "scontrol-node", position);
         h.setStates(NodeStates.normalised(List.of(values.getOrDefault("State", ""))));
@@ -30,15 +25,5 @@ final class ScontrolNodesReader implements FormatReader {
             pass.seen(SlurmTime.earliest(values.get(key), pass.zone()));
         }
         pass.use(h);
-    }
-
-    private static Map<String, String> values(String text) {
-        Map<String, String> values = new HashMap<>();
-        Matcher m = PAIR.matcher(text);
-        while (m.find()) {
-            // The first: free texts (Reason, Comment, Extra) come last and may imitate the others.
-            values.putIfAbsent(m.group(1), m.group(2));
-        }
-        return values;
     }
 }

@@ -64,6 +64,8 @@ public final class SlurmFileReader {
             case SLURM_NODES_JSON -> new NodesJsonReader();
             case SCONTROL_JOBS -> new ScontrolJobsReader();
             case SCONTROL_NODES -> new ScontrolNodesReader();
+            case SCONTROL_RESERVATIONS -> new ScontrolReservationsReader();
+            case SLURM_RESERVATIONS_JSON -> new ReservationsJsonReader();
             case SACCT -> new SacctReader();
             case HOOKS -> new JsonLinesReader(new HookReader());
             case JOBCOMP -> new JsonLinesReader(new JobcompReader());

@@ -4,12 +4,18 @@ import io.gpuledger.collectors.file.BadRecordException;
 import io.gpuledger.collectors.file.Lines;
 import java.io.IOException;
 import java.io.InputStream;
+import java.util.HashMap;
+import java.util.Map;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 
 /**
  * The records of {@code scontrol show}: each begins at a line with its key and goes over several
  * lines, or one with -o. Its lines are joined by blanks.
  */
 final class TextBlocks {
+    private static final Pattern PAIR = Pattern.compile("(?<=\\s|^)([A-Za-z_:/]+)=(\\S*)");
+
     interface Handler {
         void block(String text, long position) throws BadRecordException, NotUsedException;
     }
@@ -25,6 +31,17 @@ final class TextBlocks {
         this.pass = pass;
         this.head = head;
         this.handler = handler;
+    }
+
+    /** {@code Key=value} of a record by key. */
+    static Map<String, String> pairs(String text) {
+        Map<String, String> pairs = new HashMap<>();
+        Matcher m = PAIR.matcher(text);
+        while (m.find()) {
+            // The first: free texts (Reason, Comment, Extra) come last and may imitate the others.
+            pairs.putIfAbsent(m.group(1), m.group(2));
+        }
+        return pairs;
     }
 
     static void read(InputStream in, Pass pass, String head, Handler handler) throws IOException {

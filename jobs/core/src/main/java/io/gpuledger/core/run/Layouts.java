@@ -140,17 +140,30 @@ final class Layouts {
     private void completed() {
         List<JobSnapshot> completions = telling(JobSource.JOBCOMP);
         completions.sort(
-                Comparator.comparing(
-                                JobSnapshot::endMs, Comparator.nullsLast(Comparator.naturalOrder()))
+                Comparator.comparingLong(Layouts::completedAt)
                         .thenComparing(s -> !s.state().equals("RESIZING"))
                         .thenComparing(JobSnapshot.RECENCY));
-        Long formerEnd = startMs;
+        Long from = startMs;
         for (JobSnapshot completion : completions) {
             boolean resize = completion.state().equals("RESIZING");
-            Long from = resize ? formerEnd : completion.startMs();
-            stated.add(new Layout(notBeforeStart(from), nodes(completion), completion));
-            formerEnd = resize ? completion.endMs() : formerEnd;
+            stated.add(
+                    new Layout(
+                            notBeforeStart(resize ? from : completion.startMs()),
+                            nodes(completion),
+                            completion));
+            from = resize ? completedAt(completion) : from;
         }
+    }
+
+    /**
+     * When a completion record was written for. That of a resize has the time limit as its length,
+     * so its end may be a forecast.
+     */
+    static long completedAt(JobSnapshot completion) {
+        Long end = completion.endMs();
+        return end == null || end > completion.firstObservedMs()
+                ? Math.floorDiv(completion.firstObservedMs(), 1000L) * 1000L
+                : end;
     }
 
     /** Only hooks saw the run: a node whose epilog came well before the end was freed by it. */

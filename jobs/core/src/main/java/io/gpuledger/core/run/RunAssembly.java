@@ -143,9 +143,9 @@ public final class RunAssembly {
      */
     private static void joinResized(
             NavigableMap<Long, List<JobSnapshot>> byStart, JobSnapshot resize) {
-        Long at = resize.endMs();
-        Map.Entry<Long, List<JobSnapshot>> run = at == null ? null : byStart.lowerEntry(at);
-        if (at == null || run == null) {
+        long at = Layouts.completedAt(resize);
+        Map.Entry<Long, List<JobSnapshot>> run = byStart.lowerEntry(at);
+        if (run == null) {
             return;
         }
         boolean over =

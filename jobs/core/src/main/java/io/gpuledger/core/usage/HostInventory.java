@@ -13,6 +13,7 @@ import org.jspecify.annotations.Nullable;
  * @param shards configured shards of all cards together
  * @param layout which MIG instance an index means, {@link MigLayout#NONE} when not said
  * @param cards names of cards by index
+ * @param reservations those that have this host, with the times that were told
  * @param contentKey digest of what was said: decides between two snapshots of one instant
  */
 public record HostInventory(
@@ -23,6 +24,7 @@ public record HostInventory(
         int shards,
         MigLayout layout,
         List<Card> cards,
+        List<Reservation> reservations,
         String contentKey) {
 
     /** Whether a free slot could be given to somebody. */
@@ -39,6 +41,14 @@ public record HostInventory(
 
     /** UUID and model of the card at an index, as the site configured them. */
     public record Card(int gpuIndex, String uuid, String model) {}
+
+    /**
+     * A reservation of the scheduler. It is known by name and start: Slurm's daily ones begin anew
+     * under the same name.
+     *
+     * @param maintenance nobody gets the node, not even the reservation's users
+     */
+    public record Reservation(String name, long startMs, long endMs, boolean maintenance) {}
 
     /** GPUs that Slurm counts on this host, 0 also when it is absent or not said. */
     public int gpuCount() {

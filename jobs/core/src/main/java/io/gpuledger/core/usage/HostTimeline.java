@@ -3,6 +3,7 @@ package io.gpuledger.core.usage;
 import io.gpuledger.core.time.Span;
 import io.gpuledger.core.usage.HostInventory.Availability;
 import io.gpuledger.core.usage.HostInventory.Card;
+import io.gpuledger.core.usage.HostInventory.Reservation;
 import io.gpuledger.core.usage.HostInventory.TypedGpus;
 import java.util.ArrayList;
 import java.util.Comparator;
@@ -32,6 +33,12 @@ public final class HostTimeline {
         }
     }
 
+    /** DOWN before RESERVED: where both are told the first reason counts. */
+    private static final Comparator<Unavailable> FIRST_REASON =
+            Comparator.comparing((Unavailable u) -> u.bucket() != Bucket.DOWN)
+                    .thenComparingLong(u -> u.span().startMs())
+                    .thenComparingLong(u -> u.span().endMs());
+
     private final NavigableMap<Long, Gres> gres = new TreeMap<>();
     private final NavigableMap<Long, MigLayout> layouts = new TreeMap<>();
     private final NavigableMap<Long, Map<Integer, Card>> cards = new TreeMap<>();
@@ -47,6 +54,7 @@ public final class HostTimeline {
                         .thenComparing(HostInventory::availability)
                         .thenComparing(HostInventory::contentKey));
         HostTimeline timeline = new HostTimeline();
+        timeline.reserve(sorted);
         long since = 0;
         Availability state = Availability.UNSAID;
         for (HostInventory snapshot : sorted) {
@@ -71,7 +79,30 @@ public final class HostTimeline {
                 state = snapshot.availability();
             }
         }
+        timeline.unavailable.sort(FIRST_REASON);
         return timeline;
+    }
+
+    /**
+     * A reservation holds from its start as long as it is told, and not beyond its end: what was
+     * told last of the end counts. What is to come may still be changed.
+     */
+    private void reserve(List<HostInventory> sorted) {
+        Map<Long, Map<String, Unavailable>> told = new TreeMap<>();
+        for (HostInventory snapshot : sorted) {
+            for (Reservation r : snapshot.reservations()) {
+                long end = Math.min(r.endMs(), snapshot.atMs());
+                if (r.startMs() < end) {
+                    told.computeIfAbsent(r.startMs(), s -> new TreeMap<>())
+                            .put(
+                                    r.name(),
+                                    new Unavailable(
+                                            new Span(r.startMs(), end),
+                                            r.maintenance() ? Bucket.DOWN : Bucket.RESERVED));
+                }
+            }
+        }
+        told.values().forEach(byName -> unavailable.addAll(byName.values()));
     }
 
     private void configure(long atMs, MigLayout layout) {
@@ -214,6 +245,7 @@ public final class HostTimeline {
         return true;
     }
 
+    /** The first one that contains an instant tells why; they may overlap. */
     List<Unavailable> unavailable() {
         return unavailable;
     }

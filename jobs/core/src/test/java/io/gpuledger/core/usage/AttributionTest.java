@@ -7,6 +7,7 @@ import io.gpuledger.core.run.Holding;
 import io.gpuledger.core.run.RunFlag;
 import io.gpuledger.core.time.Span;
 import io.gpuledger.core.usage.HostInventory.Availability;
+import io.gpuledger.core.usage.HostInventory.Reservation;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -133,6 +134,22 @@ class AttributionTest {
                                 "DOWN", 40_000L,
                                 "RESERVED", 40_000L,
                                 "IDLE", 20_000L));
+    }
+
+    @Test
+    void a_reservation_holds_from_its_start_while_it_is_told_and_not_beyond_its_end() {
+        List<HostInventory> told =
+                List.of(
+                        inventory(0, 1, 0, Availability.AVAILABLE),
+                        // Told before it began, then made longer, then gone.
+                        reserved(1_000, "course", 5, 15, false),
+                        reserved(12_000, "course", 5, 25, false),
+                        reserved(20_000, "course", 5, 25, false),
+                        reserved(55_000, "maint", 30, 40, true),
+                        reserved(55_000, "night", 35, 45, false));
+
+        assertThat(gpuMs(facts(told, List.of(), List.of(ALWAYS))))
+                .isEqualTo(Map.of("RESERVED", 20_000L, "DOWN", 10_000L, "IDLE", 30_000L));
     }
 
     @Test
@@ -361,12 +378,28 @@ class AttributionTest {
                 shards,
                 MigLayout.NONE,
                 List.of(),
+                List.of(),
                 "k" + gpus + availability);
+    }
+
+    /** Told at an instant: a reservation from one second to another. */
+    private static HostInventory reserved(
+            long at, String name, long fromS, long toS, boolean maintenance) {
+        return new HostInventory(
+                at,
+                true,
+                Availability.UNSAID,
+                null,
+                0,
+                MigLayout.NONE,
+                List.of(),
+                List.of(new Reservation(name, fromS * 1000, toS * 1000, maintenance)),
+                name + toS);
     }
 
     private static HostInventory layout(long at, MigLayout layout) {
         return new HostInventory(
-                at, true, Availability.UNSAID, null, 0, layout, List.of(), "layout");
+                at, true, Availability.UNSAID, null, 0, layout, List.of(), List.of(), "layout");
     }
 
     private static SlotReadings readings(List<GpuSample> samples) {
