@@ -137,6 +137,67 @@ class LocalStackIT {
     }
 
     @Test
+    void theLastOfTwoCommandsStopsWhatTheFirstStarted() throws Exception {
+        try (StackUser first = StackUser.start(directory, "first");
+                StackUser second = StackUser.start(directory, "second");
+                LocalStack watcher = open(0)) {
+            Map<Service, Long> running = pids(watcher);
+            first.finish();
+            assertThat(pids(watcher)).hasSize(1).isEqualTo(running);
+            assertThat(sql(watcher, "SELECT 1")).isEqualTo("1");
+            second.finish();
+            assertThat(pids(watcher)).isEmpty();
+            assertThat(running.values()).noneMatch(LocalStackIT::alive);
+        }
+    }
+
+    @Test
+    void aKilledCommandIsNotCountedAndWhatItStartedIsStoppedByTheNext() throws Exception {
+        try (StackUser killed = StackUser.start(directory, "killed");
+                LocalStack watcher = open(0)) {
+            Map<Service, Long> running = pids(watcher);
+            kill(killed.pid());
+            assertThat(pids(watcher)).hasSize(1).isEqualTo(running);
+            try (LocalStack next = open(0)) {
+                next.ensureUp(EnumSet.of(Service.CLICKHOUSE));
+                assertThat(pids(next)).isEqualTo(running);
+            }
+            assertThat(pids(watcher)).isEmpty();
+            assertThat(directory.resolve("run").resolve("users")).isEmptyDirectory();
+        }
+    }
+
+    @Test
+    void upKeepsWhatACommandStartedAndDownNamesWhoUsesIt() throws Exception {
+        try (StackUser user = StackUser.start(directory, "backfill");
+                LocalStack watcher = open(0)) {
+            Map<Service, Long> running = pids(watcher);
+            try (LocalStack up = open(0)) {
+                up.ensureUp(EnumSet.of(Service.CLICKHOUSE));
+                up.leaveRunning();
+            }
+            assertThat(watcher.downUnlessUsed())
+                    .singleElement()
+                    .hasToString("backfill (process " + user.pid() + ")");
+            user.finish();
+            assertThat(pids(watcher)).hasSize(1).isEqualTo(running);
+            assertThat(watcher.downUnlessUsed()).isEmpty();
+            assertThat(pids(watcher)).isEmpty();
+        }
+    }
+
+    @Test
+    void theSameWorkAtOnceIsToldOfTheOther() throws Exception {
+        try (StackUser user = StackUser.start(directory, "test");
+                LocalStack twin = open(0)) {
+            assertThat(twin.joinUnlessAnotherDoes())
+                    .hasValueSatisfying(o -> assertThat(o.pid()).isEqualTo(user.pid()));
+            user.finish();
+            assertThat(twin.joinUnlessAnotherDoes()).isEmpty();
+        }
+    }
+
+    @Test
     void aTakenPortIsNamed() throws IOException {
         try (ServerSocket taken = new ServerSocket(0, 1, InetAddress.getLoopbackAddress());
                 LocalStack stack = open(taken.getLocalPort())) {
@@ -160,15 +221,15 @@ class LocalStackIT {
     }
 
     private LocalStack open(int clickHousePort) {
-        String cache = System.getenv("GPU_LEDGER_CACHE");
         return LocalStack.open(
-                new LocalStack.Options(
-                        directory,
-                        cache != null
-                                ? Path.of(cache)
-                                : Path.of(System.getProperty("user.home"), ".cache", "gpu-ledger"),
-                        clickHousePort,
-                        0));
+                new LocalStack.Options(directory, cache(), clickHousePort, 0), "test");
+    }
+
+    static Path cache() {
+        String cache = System.getenv("GPU_LEDGER_CACHE");
+        return cache != null
+                ? Path.of(cache)
+                : Path.of(System.getProperty("user.home"), ".cache", "gpu-ledger");
     }
 
     private static Map<Service, Long> pids(LocalStack stack) {

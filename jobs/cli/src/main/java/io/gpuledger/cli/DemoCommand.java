@@ -104,6 +104,7 @@ final class DemoCommand implements Callable<Integer> {
 
     private void play(LocalStack stack) throws Exception {
         PrintWriter err = spec.commandLine().getErr();
+        refuseTwin(stack);
         say(err, "Starting ClickHouse, Kafka and the attribution job ...");
         Warehouse warehouse = ledger.warehouse(stack);
         Migrator.migrate(warehouse);
@@ -126,6 +127,17 @@ final class DemoCommand implements Callable<Integer> {
                 new CountDownLatch(1).await();
             }
         }
+    }
+
+    /** Two would publish the same jobs on two clocks into the same topics. */
+    private static void refuseTwin(LocalStack stack) {
+        stack.joinUnlessAnotherDoes()
+                .ifPresent(
+                        other -> {
+                            throw new UsageException(
+                                    "another %s runs in %s; use its data, or give another --data directory"
+                                            .formatted(other, stack.directory()));
+                        });
     }
 
     private void replay(

@@ -33,7 +33,7 @@ final class StatusCommand implements Callable<Integer> {
         try (LocalStack stack = ledger.stack()) {
             all = stack.status();
             if (all.stream().anyMatch(s -> s.up() && s.service() == Service.CLICKHOUSE)) {
-                unbalanced = unbalanced(ledger.warehouse(stack));
+                unbalanced = unbalanced(ledger.runningWarehouse(stack));
             }
         }
         PrintWriter out = spec.commandLine().getOut();
