@@ -22,6 +22,13 @@ public final class ClickHouseServer {
         @Nullable String chdb_result_error(Pointer result);
     }
 
+    private interface Libc extends Library {
+        void _exit(int status);
+    }
+
+    /** As a shell reports one that was ended by SIGTERM. */
+    private static final int TERMINATED = 143;
+
     private ClickHouseServer() {}
 
     public static void main(String[] args) throws IOException {
@@ -30,6 +37,8 @@ public final class ClickHouseServer {
                     "usage: ClickHouseServer LIBRARY DATA_DIRECTORY HTTP_PORT NATIVE_PORT");
         }
         Terminal.detach();
+        ServiceLog.bound();
+        endAtOnce();
         Path data = Path.of(args[1]).toAbsolutePath();
         Files.createDirectories(data);
         Path config = data.resolve("config.xml");
@@ -42,7 +51,7 @@ public final class ClickHouseServer {
             "clickhouse",
             "--path=" + data.resolve("store"),
             "--config-file=" + config,
-            "--log-level=warning",
+            "--log-level=error",
             "--query=SYSTEM START LISTEN HTTP; SYSTEM START LISTEN TCP;"
                     + " SELECT sleep(3) FROM system.numbers SETTINGS max_block_size = 1 FORMAT Null"
         };
@@ -51,13 +60,23 @@ public final class ClickHouseServer {
         throw new IllegalStateException("ClickHouse ended: " + error);
     }
 
+    /**
+     * The engine's threads run on while a JVM ends and crash on what exit takes away from them, so
+     * nothing is taken away. What was acknowledged is in files by then.
+     */
+    private static void endAtOnce() {
+        Libc libc = Native.load("c", Libc.class);
+        Runtime.getRuntime()
+                .addShutdownHook(new Thread(() -> libc._exit(TERMINATED), "end-clickhouse"));
+    }
+
     private static String configuration(int httpPort, int nativePort) {
         return """
                 <clickhouse>
                   <listen_host>127.0.0.1</listen_host>
                   <http_port>%d</http_port>
                   <tcp_port>%d</tcp_port>
-                  <logger><level>warning</level><console>1</console></logger>
+                  <logger><level>error</level><console>1</console></logger>
                 </clickhouse>
                 """
                 .formatted(httpPort, nativePort);

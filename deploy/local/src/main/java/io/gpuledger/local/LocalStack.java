@@ -107,6 +107,9 @@ public final class LocalStack implements AutoCloseable {
     /** Guarded by {@link #IN_PROCESS}; null until something is used. */
     private @Nullable Presence presence;
 
+    /** Guarded by {@link #IN_PROCESS}. */
+    private boolean closed;
+
     private volatile boolean hooked;
     private volatile boolean ending;
 
@@ -136,7 +139,7 @@ public final class LocalStack implements AutoCloseable {
      */
     public Optional<Presence.Sign> joinUnlessAnotherDoes() {
         List<Presence.Sign> same = new ArrayList<>();
-        locked(
+        used(
                 () -> {
                     others().stream().filter(o -> o.work().equals(work)).forEach(same::add);
                     if (same.isEmpty()) {
@@ -148,7 +151,7 @@ public final class LocalStack implements AutoCloseable {
 
     /** Starts what of these is down, waits until all answer, and uses the stack from now on. */
     public void ensureUp(Set<Service> services) {
-        locked(
+        used(
                 () -> {
                     join();
                     for (Service service : Service.values()) {
@@ -184,7 +187,9 @@ public final class LocalStack implements AutoCloseable {
 
     /** Stops all services, whoever uses them; data stays. */
     public void down() {
-        locked(() -> stop(record -> true));
+        if (exists()) {
+            locked(() -> stop(record -> true));
+        }
     }
 
     /**
@@ -194,6 +199,9 @@ public final class LocalStack implements AutoCloseable {
      */
     public List<Presence.Sign> downUnlessUsed() {
         List<Presence.Sign> users = new ArrayList<>();
+        if (!exists()) {
+            return users;
+        }
         locked(
                 () -> {
                     users.addAll(others());
@@ -210,6 +218,7 @@ public final class LocalStack implements AutoCloseable {
         // The second of two closers touches no file: the first may be deleting the directory.
         IN_PROCESS.lock();
         try {
+            closed = true;
             if (presence != null) {
                 locked(this::leave);
             }
@@ -382,8 +391,9 @@ public final class LocalStack implements AutoCloseable {
             // The job was told the old address; it is started again where it is wanted.
             stopOne(Service.ATTRIBUTION);
         }
-        List<String> command = command(service, port);
         Path log = log(service);
+        List<String> command = command(service, port);
+        ServiceLog.rotate(log, ServiceLog.LIMIT);
         if (ending) {
             throw new StackException("interrupted before starting " + service.label());
         }
@@ -414,6 +424,10 @@ public final class LocalStack implements AutoCloseable {
         for (String opened : List.of("java.util", "java.lang", "java.time")) {
             java.add("--add-opens=java.base/" + opened + "=ALL-UNNAMED");
         }
+        // A crash must not leave its report, or a core, wherever the command was called.
+        java.add("-XX:ErrorFile=" + log(service).resolveSibling(service.label() + "-crash.log"));
+        java.add("-XX:-CreateCoredumpOnCrash");
+        java.add(ServiceLog.option(log(service)));
         String classPath = System.getProperty("java.class.path");
         switch (service) {
             case CLICKHOUSE -> {
@@ -631,22 +645,33 @@ public final class LocalStack implements AutoCloseable {
     /** One at a time, here and in other processes: starts, stops and counts who is there. */
     private void locked(Work work) {
         IN_PROCESS.lock();
-        try {
-            createDirectories();
-            try (FileChannel channel =
-                            FileChannel.open(
-                                    run().resolve("lock"),
-                                    StandardOpenOption.CREATE,
-                                    StandardOpenOption.WRITE);
-                    FileLock lock = channel.lock()) {
-                if (!lock.isValid()) {
-                    throw new StackException("the lock in " + run() + " was lost");
-                }
-                work.run();
+        try (FileChannel channel =
+                        FileChannel.open(
+                                run().resolve("lock"),
+                                StandardOpenOption.CREATE,
+                                StandardOpenOption.WRITE);
+                FileLock lock = channel.lock()) {
+            if (!lock.isValid()) {
+                throw new StackException("the lock in " + run() + " was lost");
             }
+            work.run();
         } catch (IOException e) {
             throw new StackException(
                     "local stack in %s: %s".formatted(options.data(), e.getMessage()), e);
+        } finally {
+            IN_PROCESS.unlock();
+        }
+    }
+
+    /** What a command that ends has closed must not come to life again, nor its directory. */
+    private void used(Work work) {
+        IN_PROCESS.lock();
+        try {
+            if (closed) {
+                throw new StackException("interrupted: the stack in %s is closed".formatted(run()));
+            }
+            createDirectories();
+            locked(work);
         } finally {
             IN_PROCESS.unlock();
         }

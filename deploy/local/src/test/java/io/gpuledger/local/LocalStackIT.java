@@ -198,6 +198,52 @@ class LocalStackIT {
     }
 
     @Test
+    void aServiceThatIsSilentIsNotCalledDown() throws Exception {
+        try (LocalStack stack = open(0)) {
+            stack.ensureUp(EnumSet.of(Service.CLICKHOUSE));
+            LocalStack.Status up = clickHouse(stack);
+            assertThat(up.state()).isEqualTo(LocalStack.State.UP);
+            signal("STOP", up.pid());
+            try {
+                LocalStack.Status silent = clickHouse(stack);
+                assertThat(silent.state()).isEqualTo(LocalStack.State.NOT_ANSWERING);
+                assertThat(silent.pid()).isEqualTo(up.pid());
+                assertThat(silent.port()).isEqualTo(up.port());
+            } finally {
+                signal("CONT", up.pid());
+            }
+        }
+    }
+
+    @Test
+    void askingForAStackThatIsNotThereCreatesNothing() {
+        Path absent = directory.resolve("absent");
+        try (LocalStack stack =
+                LocalStack.open(new LocalStack.Options(absent, cache(), 0, 0), "test")) {
+            assertThat(stack.exists()).isFalse();
+            assertThat(stack.status())
+                    .extracting(LocalStack.Status::state)
+                    .containsOnly(LocalStack.State.DOWN);
+            stack.down();
+            assertThat(stack.downUnlessUsed()).isEmpty();
+        }
+        assertThat(absent).doesNotExist();
+    }
+
+    @Test
+    void clickHouseEndsQuietly() throws Exception {
+        try (LocalStack stack = open(0)) {
+            stack.ensureUp(EnumSet.of(Service.CLICKHOUSE));
+            sql(stack, "CREATE TABLE t (n UInt8) ENGINE = MergeTree ORDER BY n");
+            sql(stack, "INSERT INTO t VALUES (7)");
+        }
+        Path logs = directory.resolve("logs");
+        assertThat(logs).isDirectoryNotContaining("glob:**crash*");
+        assertThat(java.nio.file.Files.readString(logs.resolve("clickhouse.log")))
+                .doesNotContain("Fatal", "Exception", "<Warning>");
+    }
+
+    @Test
     void aTakenPortIsNamed() throws IOException {
         try (ServerSocket taken = new ServerSocket(0, 1, InetAddress.getLoopbackAddress());
                 LocalStack stack = open(taken.getLocalPort())) {
@@ -242,6 +288,18 @@ class LocalStackIT {
         ProcessHandle process = ProcessHandle.of(pid).orElseThrow();
         assertThat(process.destroyForcibly()).isTrue();
         process.onExit().get(30, TimeUnit.SECONDS);
+    }
+
+    private static LocalStack.Status clickHouse(LocalStack stack) {
+        return stack.status().stream()
+                .filter(s -> s.service() == Service.CLICKHOUSE)
+                .findFirst()
+                .orElseThrow();
+    }
+
+    private static void signal(String name, long pid) throws Exception {
+        Process kill = new ProcessBuilder("kill", "-" + name, Long.toString(pid)).start();
+        assertThat(kill.waitFor()).isZero();
     }
 
     private static boolean alive(long pid) {
