@@ -29,6 +29,7 @@ import java.util.ArrayList;
 import java.util.EnumSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.concurrent.Callable;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
@@ -78,16 +79,23 @@ final class DemoCommand implements Callable<Integer> {
         if (speed < 1 || speed > 60) {
             throw new UsageException("--speed %d is out of range; give 1 to 60".formatted(speed));
         }
-        boolean keep = ledger.data != null;
-        Path data = keep ? ledger.stackDirectory() : Files.createTempDirectory("gpu-ledger-demo");
-        LocalStack stack = ledger.stackIn(data);
+        Optional<ScratchDirectory> scratch =
+                ledger.data == null ? Optional.of(throwAway()) : Optional.empty();
+        LocalStack stack =
+                ledger.stackIn(
+                        scratch.map(ScratchDirectory::path).orElseGet(ledger::stackDirectory));
         // Ctrl-C ends this process; what it started must not outlive it.
         Thread cleanup =
                 new Thread(
                         () -> {
                             stopping = true;
+                            if (scratch.isPresent()) {
+                                // Whoever else uses it: its data goes.
+                                stack.down();
+                            }
                             stack.close();
-                            ScratchDirectory.delete(keep ? data.resolve(REPLAY) : data);
+                            ScratchDirectory.delete(stack.directory().resolve(REPLAY));
+                            scratch.ifPresent(ScratchDirectory::close);
                         },
                         "stop-demo");
         Runtime.getRuntime().addShutdownHook(cleanup);
@@ -100,6 +108,16 @@ final class DemoCommand implements Callable<Integer> {
             // Ctrl-C took away what it was talking to, or writing in.
         }
         return ExitCode.DONE;
+    }
+
+    /** A demo that was killed left its services, which nobody else knows of, and its data. */
+    private ScratchDirectory throwAway() {
+        Path temporary = Path.of(System.getProperty("java.io.tmpdir"));
+        ScratchDirectory.clear(
+                temporary,
+                ScratchDirectory.PREFIX + "demo-",
+                killed -> ledger.stackIn(killed).down());
+        return ScratchDirectory.untilClosed(temporary, "demo");
     }
 
     private void play(LocalStack stack) throws Exception {

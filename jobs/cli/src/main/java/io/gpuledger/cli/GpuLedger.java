@@ -174,7 +174,7 @@ public final class GpuLedger implements Runnable {
     /** The ClickHouse that was named, else the local one, started when it is down. */
     Warehouse warehouse(LocalStack stack) {
         if (namedClickHouse().isEmpty()) {
-            stack.ensureUp(EnumSet.of(Service.CLICKHOUSE));
+            use(stack, Service.CLICKHOUSE);
         }
         return runningWarehouse(stack);
     }
@@ -201,8 +201,28 @@ public final class GpuLedger implements Runnable {
         if (!brokers.isEmpty()) {
             return brokers;
         }
-        stack.ensureUp(EnumSet.of(Service.KAFKA));
+        use(stack, Service.KAFKA);
         return stack.kafkaBrokers();
+    }
+
+    private static void use(LocalStack stack, Service service) {
+        ScratchDirectory.clear(scratchIn(stack.directory()), ScratchDirectory.PREFIX, killed -> {});
+        stack.ensureUp(EnumSet.of(service));
+    }
+
+    /**
+     * Where a command keeps what only it needs: with the data of the stack, unless nothing is kept
+     * on this machine.
+     */
+    Path scratch() {
+        boolean dataNamed = data != null || !environment("GPU_LEDGER_DATA", "").isEmpty();
+        return namedClickHouse().isPresent() && !dataNamed
+                ? Path.of(System.getProperty("java.io.tmpdir"))
+                : scratchIn(stackDirectory());
+    }
+
+    static Path scratchIn(Path data) {
+        return data.resolve("tmp");
     }
 
     private static void port(String option, int port) {
