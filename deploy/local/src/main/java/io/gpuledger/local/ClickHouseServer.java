@@ -22,12 +22,18 @@ public final class ClickHouseServer {
         @Nullable String chdb_result_error(Pointer result);
     }
 
+    /**
+     * The engine's threads run on while a JVM ends and crash on what its exit takes away from them,
+     * so this process ends without. What was acknowledged is in files by then.
+     */
     private interface Libc extends Library {
         void _exit(int status);
     }
 
     /** As a shell reports one that was ended by SIGTERM. */
     private static final int TERMINATED = 143;
+
+    private static final int FAILED = 1;
 
     private ClickHouseServer() {}
 
@@ -38,7 +44,6 @@ public final class ClickHouseServer {
         }
         Terminal.detach();
         ServiceLog.bound();
-        endAtOnce();
         Path data = Path.of(args[1]).toAbsolutePath();
         Files.createDirectories(data);
         Path config = data.resolve("config.xml");
@@ -55,19 +60,13 @@ public final class ClickHouseServer {
             "--query=SYSTEM START LISTEN HTTP; SYSTEM START LISTEN TCP;"
                     + " SELECT sleep(3) FROM system.numbers SETTINGS max_block_size = 1 FORMAT Null"
         };
-        Pointer result = chdb.chdb_query_cmdline(argv.length, argv);
-        String error = result == null ? "no answer" : chdb.chdb_result_error(result);
-        throw new IllegalStateException("ClickHouse ended: " + error);
-    }
-
-    /**
-     * The engine's threads run on while a JVM ends and crash on what exit takes away from them, so
-     * nothing is taken away. What was acknowledged is in files by then.
-     */
-    private static void endAtOnce() {
         Libc libc = Native.load("c", Libc.class);
         Runtime.getRuntime()
                 .addShutdownHook(new Thread(() -> libc._exit(TERMINATED), "end-clickhouse"));
+        Pointer result = chdb.chdb_query_cmdline(argv.length, argv);
+        String error = result == null ? "no answer" : chdb.chdb_result_error(result);
+        System.out.println("ClickHouse ended: " + error);
+        libc._exit(FAILED);
     }
 
     private static String configuration(int httpPort, int nativePort) {

@@ -12,10 +12,12 @@ import java.nio.file.StandardOpenOption;
 import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
+import java.util.Optional;
 import java.util.Set;
 import java.util.function.Consumer;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Shows other processes that this one is at work in a directory: a file of its own that stays
@@ -65,14 +67,14 @@ public final class Presence implements AutoCloseable {
         synchronized (HERE) {
             while (true) {
                 Path file = unlocked(directory.toRealPath(), work);
-                FileChannel channel = FileChannel.open(file, StandardOpenOption.WRITE);
-                FileLock lock = channel.lock();
-                // Between creating and locking it looked like one that was left behind.
-                if (lock.isValid() && Files.exists(file)) {
-                    HERE.add(file);
-                    return new Presence(sign(file), channel);
+                Optional<Presence> shown = lock(file, FileChannel::lock);
+                if (shown.isPresent()) {
+                    // Until it was locked it looked like one that was left behind.
+                    if (Files.exists(file)) {
+                        return shown.get();
+                    }
+                    shown.get().release();
                 }
-                channel.close();
             }
         }
     }
@@ -89,7 +91,14 @@ public final class Presence implements AutoCloseable {
     /** Those at work in a directory, in this process and in others. */
     public static List<Sign> of(Path directory) throws IOException {
         List<Sign> living = new ArrayList<>();
-        visit(directory, "", living::add, dead -> {});
+        for (Path file : files(directory, "")) {
+            Optional<Presence> dead = adopt(file);
+            if (dead.isPresent()) {
+                dead.get().release();
+            } else if (Files.exists(file)) {
+                living.add(sign(file));
+            }
+        }
         return living;
     }
 
@@ -97,62 +106,63 @@ public final class Presence implements AutoCloseable {
      * Removes the signs of processes that are gone.
      *
      * @param prefix only of work that begins so
-     * @param first done before a sign is removed; what fails there is tried again next time
+     * @param first done before a sign is removed; when it fails the sign stays for the next time
      */
     public static void clear(Path directory, String prefix, Consumer<Sign> first)
             throws IOException {
-        List<IOException> failed = new ArrayList<>();
-        visit(
-                directory,
-                prefix,
-                living -> {},
-                dead -> {
-                    first.accept(dead);
-                    try {
-                        Files.deleteIfExists(dead.file());
-                    } catch (IOException e) {
-                        failed.add(e);
-                    }
-                });
-        if (!failed.isEmpty()) {
-            throw failed.get(0);
-        }
-    }
-
-    private static void visit(
-            Path directory, String prefix, Consumer<Sign> living, Consumer<Sign> dead)
-            throws IOException {
-        synchronized (HERE) {
-            if (!Files.isDirectory(directory)) {
-                return;
-            }
-            try (DirectoryStream<Path> files =
-                    Files.newDirectoryStream(directory.toRealPath(), prefix + "*" + SUFFIX)) {
-                for (Path file : files) {
-                    if (NAME.matcher(file.getFileName().toString()).matches()) {
-                        visit(file, living, dead);
-                    }
+        for (Path file : files(directory, prefix)) {
+            Optional<Presence> dead = adopt(file);
+            if (dead.isPresent()) {
+                try {
+                    first.accept(dead.get().sign());
+                    dead.get().close();
+                } finally {
+                    dead.get().release();
                 }
             }
         }
     }
 
-    private static void visit(Path file, Consumer<Sign> living, Consumer<Sign> dead)
-            throws IOException {
-        if (HERE.contains(file)) {
-            living.accept(sign(file));
-            return;
+    private static List<Path> files(Path directory, String prefix) throws IOException {
+        List<Path> signs = new ArrayList<>();
+        if (Files.isDirectory(directory)) {
+            try (DirectoryStream<Path> files =
+                    Files.newDirectoryStream(directory.toRealPath(), prefix + "*" + SUFFIX)) {
+                for (Path file : files) {
+                    if (NAME.matcher(file.getFileName().toString()).matches()) {
+                        signs.add(file);
+                    }
+                }
+            }
         }
-        try (FileChannel channel = FileChannel.open(file, StandardOpenOption.WRITE);
-                FileLock lock = channel.tryLock()) {
-            (lock == null ? living : dead).accept(sign(file));
-        } catch (AccessDeniedException e) {
-            // Another user's, in a directory that many share: not ours to judge.
-            living.accept(sign(file));
-        } catch (NoSuchFileException e) {
-            // It ended meanwhile and took its sign away.
-            return;
+        return signs;
+    }
+
+    /** Takes over the sign of a process that is gone; empty when its process is at work. */
+    private static Optional<Presence> adopt(Path file) throws IOException {
+        synchronized (HERE) {
+            return HERE.contains(file) ? Optional.empty() : lock(file, FileChannel::tryLock);
         }
+    }
+
+    private interface Locking {
+        @Nullable FileLock lock(FileChannel channel) throws IOException;
+    }
+
+    private static Optional<Presence> lock(Path file, Locking locking) throws IOException {
+        FileChannel channel;
+        try {
+            channel = FileChannel.open(file, StandardOpenOption.WRITE);
+        } catch (AccessDeniedException | NoSuchFileException e) {
+            // Of another user, in a directory that many share; or taken away meanwhile.
+            return Optional.empty();
+        }
+        if (locking.lock(channel) == null) {
+            channel.close();
+            return Optional.empty();
+        }
+        HERE.add(file);
+        return Optional.of(new Presence(sign(file), channel));
     }
 
     private static Sign sign(Path file) {
@@ -167,12 +177,20 @@ public final class Presence implements AutoCloseable {
     @Override
     public void close() throws IOException {
         synchronized (HERE) {
-            if (HERE.remove(sign.file())) {
+            if (HERE.contains(sign.file())) {
                 try {
                     Files.deleteIfExists(sign.file());
                 } finally {
-                    channel.close();
+                    release();
                 }
+            }
+        }
+    }
+
+    private void release() throws IOException {
+        synchronized (HERE) {
+            if (HERE.remove(sign.file())) {
+                channel.close();
             }
         }
     }

@@ -133,6 +133,8 @@ class LocalStackIT {
         }
         java.nio.file.Files.delete(run);
         stack.close();
+        // As when Ctrl-C closes it under a command that is about to start the next service.
+        assertThatThrownBy(() -> stack.ensureUp(BOTH)).isInstanceOf(StackException.class);
         assertThat(run).doesNotExist();
     }
 

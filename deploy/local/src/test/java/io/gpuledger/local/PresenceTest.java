@@ -1,6 +1,7 @@
 package io.gpuledger.local;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -42,6 +43,16 @@ class PresenceTest {
                 .isEqualTo(directory.toRealPath().resolve("backfill-17-42"));
         assertThat(left).doesNotExist();
         assertThat(of).exists();
+    }
+
+    @Test
+    void what_cannot_be_cleared_stays_for_the_next_time() throws Exception {
+        Path left = Files.createFile(directory.resolve("backfill-17-42.live"));
+        assertThatThrownBy(() -> Presence.clear(directory, "", PresenceTest::fail))
+                .isInstanceOf(AssertionError.class);
+        assertThat(left).exists();
+        Presence.clear(directory, "", sign -> {});
+        assertThat(left).doesNotExist();
     }
 
     private static void fail(Presence.Sign sign) {
