@@ -52,9 +52,6 @@ final class DemoCommand implements Callable<Integer> {
     /** Event time after the last record: the last window must end and settle. */
     private static final long TAIL_MS = 210_000;
 
-    /** Below the data: where the records of the replay pass through the file reader. */
-    private static final String REPLAY = "replay";
-
     private static final Duration PATIENCE = Duration.ofSeconds(90);
 
     /** Longer than the job's ticks at this speed. */
@@ -84,6 +81,10 @@ final class DemoCommand implements Callable<Integer> {
         LocalStack stack =
                 ledger.stackIn(
                         scratch.map(ScratchDirectory::path).orElseGet(ledger::stackDirectory));
+        // First of all: one that is refused must not clean up after the other.
+        refuseTwin(stack);
+        ScratchDirectory work =
+                ScratchDirectory.untilClosed(GpuLedger.scratchIn(stack.directory()), "replay");
         // Ctrl-C ends this process; what it started must not outlive it.
         Thread cleanup =
                 new Thread(
@@ -94,13 +95,13 @@ final class DemoCommand implements Callable<Integer> {
                                 stack.down();
                             }
                             stack.close();
-                            ScratchDirectory.delete(stack.directory().resolve(REPLAY));
+                            work.close();
                             scratch.ifPresent(ScratchDirectory::close);
                         },
                         "stop-demo");
         Runtime.getRuntime().addShutdownHook(cleanup);
         try {
-            play(stack);
+            play(stack, work);
         } catch (Exception e) {
             if (!stopping) {
                 throw e;
@@ -120,9 +121,8 @@ final class DemoCommand implements Callable<Integer> {
         return ScratchDirectory.untilClosed(temporary, "demo");
     }
 
-    private void play(LocalStack stack) throws Exception {
+    private void play(LocalStack stack, ScratchDirectory work) throws Exception {
         PrintWriter err = spec.commandLine().getErr();
-        refuseTwin(stack);
         say(err, "Starting ClickHouse, Kafka and the attribution job ...");
         Warehouse warehouse = ledger.warehouse(stack);
         Migrator.migrate(warehouse);
@@ -137,7 +137,8 @@ final class DemoCommand implements Callable<Integer> {
                     err,
                     "Replaying %d records of a Slurm with 11 nodes, %d times as fast; scraping %d exporters over HTTP"
                             .formatted(recording.items().size(), speed, exporters.urls().size()));
-            replay(stack, recording, exporters, publisher, clock, err);
+            replay(work.path(), recording, exporters, publisher, clock, err);
+            work.close();
             awaitSettled(warehouse, recording);
             show(warehouse, stack, exporters, recording);
             if (!once) {
@@ -158,15 +159,19 @@ final class DemoCommand implements Callable<Integer> {
                         });
     }
 
+    /**
+     * Publishes as it was.
+     *
+     * @param work where the records pass through the file reader
+     */
     private void replay(
-            LocalStack stack,
+            Path work,
             DemoRecording recording,
             SimulatedExporters exporters,
             KafkaPublisher publisher,
             ReplayClock clock,
             PrintWriter err)
             throws IOException, InputException, InterruptedException {
-        Path work = Files.createDirectories(stack.directory().resolve(REPLAY));
         SlurmFileReader slurm =
                 new SlurmFileReader(
                         new SlurmFileReader.Options(DemoRecording.CLUSTER, ZoneOffset.UTC, null));
@@ -213,7 +218,6 @@ final class DemoCommand implements Callable<Integer> {
         progress(err, total, total, end);
         err.println();
         publisher.flush();
-        ScratchDirectory.delete(work);
     }
 
     private static List<DcgmScraper> scrapers(SimulatedExporters exporters, ReplayClock clock) {

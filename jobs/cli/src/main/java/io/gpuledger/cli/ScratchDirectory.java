@@ -102,7 +102,7 @@ final class ScratchDirectory implements AutoCloseable {
         }
     }
 
-    static void delete(Path directory) {
+    private static void delete(Path directory) {
         try {
             remove(directory);
         } catch (UncheckedIOException e) {
