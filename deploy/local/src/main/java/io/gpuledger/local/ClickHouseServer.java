@@ -22,6 +22,19 @@ public final class ClickHouseServer {
         @Nullable String chdb_result_error(Pointer result);
     }
 
+    /**
+     * The engine's threads run on while a JVM ends and crash on what its exit takes away from them,
+     * so this process ends without. What was acknowledged is in files by then.
+     */
+    private interface Libc extends Library {
+        void _exit(int status);
+    }
+
+    /** As a shell reports one that was ended by SIGTERM. */
+    private static final int TERMINATED = 143;
+
+    private static final int FAILED = 1;
+
     private ClickHouseServer() {}
 
     public static void main(String[] args) throws IOException {
@@ -30,6 +43,7 @@ public final class ClickHouseServer {
                     "usage: ClickHouseServer LIBRARY DATA_DIRECTORY HTTP_PORT NATIVE_PORT");
         }
         Terminal.detach();
+        ServiceLog.bound();
         Path data = Path.of(args[1]).toAbsolutePath();
         Files.createDirectories(data);
         Path config = data.resolve("config.xml");
@@ -42,13 +56,17 @@ public final class ClickHouseServer {
             "clickhouse",
             "--path=" + data.resolve("store"),
             "--config-file=" + config,
-            "--log-level=warning",
+            "--log-level=error",
             "--query=SYSTEM START LISTEN HTTP; SYSTEM START LISTEN TCP;"
                     + " SELECT sleep(3) FROM system.numbers SETTINGS max_block_size = 1 FORMAT Null"
         };
+        Libc libc = Native.load("c", Libc.class);
+        Runtime.getRuntime()
+                .addShutdownHook(new Thread(() -> libc._exit(TERMINATED), "end-clickhouse"));
         Pointer result = chdb.chdb_query_cmdline(argv.length, argv);
         String error = result == null ? "no answer" : chdb.chdb_result_error(result);
-        throw new IllegalStateException("ClickHouse ended: " + error);
+        System.out.println("ClickHouse ended: " + error);
+        libc._exit(FAILED);
     }
 
     private static String configuration(int httpPort, int nativePort) {
@@ -57,7 +75,7 @@ public final class ClickHouseServer {
                   <listen_host>127.0.0.1</listen_host>
                   <http_port>%d</http_port>
                   <tcp_port>%d</tcp_port>
-                  <logger><level>warning</level><console>1</console></logger>
+                  <logger><level>error</level><console>1</console></logger>
                 </clickhouse>
                 """
                 .formatted(httpPort, nativePort);

@@ -26,6 +26,7 @@ public final class KafkaBroker {
                     "usage: KafkaBroker DATA_DIRECTORY PORT CONTROLLER_PORT");
         }
         Terminal.detach();
+        ServiceLog.bound();
         Path data = Path.of(args[0]).toAbsolutePath();
         Files.createDirectories(data);
         Properties properties = properties(data, args[1], args[2]);

@@ -15,25 +15,32 @@ import java.nio.file.StandardOpenOption;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
-import java.util.EnumSet;
+import java.util.Collections;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Properties;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
-import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 import java.util.concurrent.locks.ReentrantLock;
+import java.util.function.Predicate;
 import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.clients.admin.AdminClientConfig;
 import org.apache.kafka.clients.admin.NewTopic;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Kafka, ClickHouse and the jobs on one machine, each a process of its own, data and logs in one
- * directory. A handle stops on close what it started and leaves alone what it found.
+ * directory.
+ *
+ * <p>Any number of commands may use one directory at once. What a command starts because it needs
+ * it is stopped by the last command that uses the stack, whichever that is; what {@link
+ * #leaveRunning} was said of stays until {@link #down}. A command that is killed counts no more
+ * from that instant, and what it started is stopped by the next one to finish (decision 0012).
  */
 public final class LocalStack implements AutoCloseable {
     private static final Duration START_TIMEOUT = Duration.ofSeconds(90);
@@ -69,36 +76,84 @@ public final class LocalStack implements AutoCloseable {
      */
     public record Options(Path data, Path cache, int clickHousePort, int kafkaPort) {}
 
-    /** One line of {@code status}. */
-    public record Status(Service service, boolean up, long pid, int port, String log) {}
+    /** What can be said of a service. */
+    public enum State {
+        UP,
+        /** The process lives: it is starting, busy or stuck. */
+        NOT_ANSWERING,
+        DOWN;
+
+        /** As on screens. */
+        public String label() {
+            return name().toLowerCase(Locale.ROOT).replace('_', ' ');
+        }
+    }
+
+    /**
+     * One line of {@code status}.
+     *
+     * @param pid -1: there is no process
+     * @param port -1: there is no process
+     */
+    public record Status(Service service, State state, long pid, int port, String log) {
+        public boolean up() {
+            return state == State.UP;
+        }
+    }
 
     private final Options options;
-    private final Set<Service> startedHere = ConcurrentHashMap.newKeySet();
+    private final String work;
+
+    /** Guarded by {@link #IN_PROCESS}; null until something is used. */
+    private @Nullable Presence presence;
+
+    /** Guarded by {@link #IN_PROCESS}. */
+    private boolean closed;
+
     private volatile boolean hooked;
     private volatile boolean ending;
 
-    private LocalStack(Options options) {
+    private LocalStack(Options options, String work) {
         this.options = options;
+        this.work = work;
     }
 
-    /** A handle on the stack in a directory; nothing is started. */
-    public static LocalStack open(Options options) {
-        try {
-            Files.createDirectories(options.data().resolve("run"));
-            Files.createDirectories(options.data().resolve("logs"));
-        } catch (IOException e) {
-            throw new StackException(
-                    "cannot write in %s (%s); give another --data directory"
-                            .formatted(options.data(), e.getMessage()),
-                    e);
-        }
-        return new LocalStack(options);
+    /**
+     * A handle on the stack in a directory; nothing is started, nor is the directory created.
+     *
+     * @param work what it is used for, as other commands are told: {@code backfill}
+     */
+    public static LocalStack open(Options options, String work) {
+        return new LocalStack(options, work);
     }
 
-    /** Starts what of these is down and waits until all answer. */
-    public void ensureUp(Set<Service> services) {
-        locked(
+    /** Whether there ever was a stack in the directory. */
+    public boolean exists() {
+        return Files.isDirectory(run());
+    }
+
+    /**
+     * Uses the stack from now on, unless another process does the same work with it.
+     *
+     * @return the one that does
+     */
+    public Optional<Presence.Sign> joinUnlessAnotherDoes() {
+        List<Presence.Sign> same = new ArrayList<>();
+        used(
                 () -> {
+                    others().stream().filter(o -> o.work().equals(work)).forEach(same::add);
+                    if (same.isEmpty()) {
+                        join();
+                    }
+                });
+        return same.stream().findFirst();
+    }
+
+    /** Starts what of these is down, waits until all answer, and uses the stack from now on. */
+    public void ensureUp(Set<Service> services) {
+        used(
+                () -> {
+                    join();
                     for (Service service : Service.values()) {
                         if (services.contains(service) && !settled(service)) {
                             start(service);
@@ -111,48 +166,78 @@ public final class LocalStack implements AutoCloseable {
                 });
     }
 
-    /** What runs and what does not. */
+    /** What runs and what does not; changes nothing. */
     public List<Status> status() {
         List<Status> all = new ArrayList<>();
         for (Service service : Service.values()) {
-            Optional<ServiceRecord> record = healthy(service);
-            all.add(
-                    record.map(
-                                    r ->
-                                            new Status(
-                                                    service,
-                                                    true,
-                                                    r.pid(),
-                                                    r.port(),
-                                                    r.log().toString()))
-                            .orElse(new Status(service, false, -1, -1, log(service).toString())));
+            all.add(status(service));
         }
         return all;
     }
 
-    /** Stops all services; data stays. */
-    public void down() {
-        stop(EnumSet.allOf(Service.class));
+    private Status status(Service service) {
+        Optional<ServiceRecord> living = note(service).filter(r -> r.process().isPresent());
+        if (living.isEmpty()) {
+            return new Status(service, State.DOWN, -1, -1, log(service).toString());
+        }
+        ServiceRecord r = living.get();
+        State state = answers(service, r.port()) ? State.UP : State.NOT_ANSWERING;
+        return new Status(service, state, r.pid(), r.port(), r.log().toString());
     }
 
-    /** Stops what this handle started. */
+    /** Stops all services, whoever uses them; data stays. */
+    public void down() {
+        if (exists()) {
+            locked(() -> stop(record -> true));
+        }
+    }
+
+    /**
+     * Stops all services unless others use them; data stays.
+     *
+     * @return those others; empty when all is stopped
+     */
+    public List<Presence.Sign> downUnlessUsed() {
+        List<Presence.Sign> users = new ArrayList<>();
+        if (!exists()) {
+            return users;
+        }
+        locked(
+                () -> {
+                    users.addAll(others());
+                    if (users.isEmpty()) {
+                        stop(record -> true);
+                    }
+                });
+        return users;
+    }
+
+    /** Uses the stack no more; the last to do so stops what was started on demand. */
     @Override
     public void close() {
         // The second of two closers touches no file: the first may be deleting the directory.
         IN_PROCESS.lock();
         try {
-            if (!startedHere.isEmpty()) {
-                stop(Set.copyOf(startedHere));
-                startedHere.clear();
+            closed = true;
+            if (presence != null) {
+                locked(this::leave);
             }
         } finally {
             IN_PROCESS.unlock();
         }
     }
 
-    /** Services stay up after this handle is gone. */
+    /** All that runs now stays until {@link #down}, whoever started it. */
     public void leaveRunning() {
-        startedHere.clear();
+        locked(
+                () -> {
+                    for (Service service : Service.values()) {
+                        Optional<ServiceRecord> record = ServiceRecord.read(run(), service);
+                        if (record.isPresent()) {
+                            record.get().lasting().write(run());
+                        }
+                    }
+                });
     }
 
     /** Everything that outlives a process. */
@@ -173,16 +258,10 @@ public final class LocalStack implements AutoCloseable {
     }
 
     private int port(Service service) {
-        try {
-            return ServiceRecord.read(run(), service)
-                    .orElseThrow(
-                            () ->
-                                    new StackException(
-                                            service.label() + " is down; run gpu-ledger up"))
-                    .port();
-        } catch (IOException e) {
-            throw new StackException("cannot read the note of " + service.label(), e);
-        }
+        return note(service)
+                .orElseThrow(
+                        () -> new StackException(service.label() + " is down; run gpu-ledger up"))
+                .port();
     }
 
     private Path run() {
@@ -193,14 +272,42 @@ public final class LocalStack implements AutoCloseable {
         return options.data().resolve("logs").resolve(service.label() + ".log");
     }
 
-    private Optional<ServiceRecord> healthy(Service service) {
+    private Optional<ServiceRecord> note(Service service) {
         try {
-            return ServiceRecord.read(run(), service)
-                    .filter(r -> r.process().isPresent())
-                    .filter(r -> answers(service, r.port()));
+            return ServiceRecord.read(run(), service);
         } catch (IOException e) {
             throw new StackException("cannot read the note of " + service.label(), e);
         }
+    }
+
+    private Path users() {
+        return run().resolve("users");
+    }
+
+    private void join() throws IOException {
+        if (presence == null) {
+            stopOnExit();
+            presence = Presence.show(Files.createDirectories(users()), work);
+        }
+    }
+
+    private void leave() throws IOException {
+        Presence mine = presence;
+        presence = null;
+        if (mine != null) {
+            mine.close();
+        }
+        Presence.clear(users(), "", dead -> {});
+        if (others().isEmpty()) {
+            stop(ServiceRecord::onDemand);
+        }
+    }
+
+    private List<Presence.Sign> others() throws IOException {
+        Presence mine = presence;
+        return Presence.of(users()).stream()
+                .filter(sign -> mine == null || !sign.equals(mine.sign()))
+                .toList();
     }
 
     /** Whether a service answers; one that lives but is silent is given time. */
@@ -212,11 +319,32 @@ public final class LocalStack implements AutoCloseable {
         }
         long deadline = System.nanoTime() + PATIENCE.toNanos();
         while (!answers(service, record.get().port())) {
-            if (System.nanoTime() > deadline || endsWithin(process.get(), 200)) {
+            if (ending) {
+                throw new StackException("interrupted while waiting for " + service.label());
+            }
+            if (endsWithin(process.get(), 200)) {
+                return false;
+            }
+            if (System.nanoTime() > deadline) {
+                refuseToReplace(record.get());
                 return false;
             }
         }
         return true;
+    }
+
+    /** What is slow for this command may be at work for another one. */
+    private void refuseToReplace(ServiceRecord record) throws IOException {
+        List<Presence.Sign> users = others();
+        if (!users.isEmpty()) {
+            throw new StackException(
+                    "%s (process %d) does not answer for %d s and %s uses it; wait for that, or stop all with gpu-ledger down --force"
+                            .formatted(
+                                    record.service().label(),
+                                    record.pid(),
+                                    PATIENCE.toSeconds(),
+                                    users.get(0)));
+        }
     }
 
     private static boolean endsWithin(ProcessHandle process, long milliseconds) {
@@ -250,7 +378,6 @@ public final class LocalStack implements AutoCloseable {
     }
 
     private void start(Service service) throws IOException {
-        stopOnExit();
         int before = ServiceRecord.read(run(), service).map(ServiceRecord::port).orElse(0);
         // A process that lives but does not answer would hold the port and the data.
         stopOne(service);
@@ -264,12 +391,12 @@ public final class LocalStack implements AutoCloseable {
             // The job was told the old address; it is started again where it is wanted.
             stopOne(Service.ATTRIBUTION);
         }
-        List<String> command = command(service, port);
         Path log = log(service);
+        List<String> command = command(service, port);
+        ServiceLog.rotate(log, ServiceLog.LIMIT);
         if (ending) {
             throw new StackException("interrupted before starting " + service.label());
         }
-        startedHere.add(service);
         Process process =
                 new ProcessBuilder(command)
                         .redirectErrorStream(true)
@@ -277,12 +404,11 @@ public final class LocalStack implements AutoCloseable {
                         .redirectInput(ProcessBuilder.Redirect.from(nothing().toFile()))
                         .start();
         long started = process.info().startInstant().map(Instant::toEpochMilli).orElse(0L);
-        new ServiceRecord(service, process.pid(), started, port, log).write(run());
+        new ServiceRecord(service, process.pid(), started, port, log, true).write(run());
         try {
             await(service, process, port, log);
         } catch (StackException e) {
             stopOne(service);
-            startedHere.remove(service);
             throw e;
         }
     }
@@ -298,6 +424,10 @@ public final class LocalStack implements AutoCloseable {
         for (String opened : List.of("java.util", "java.lang", "java.time")) {
             java.add("--add-opens=java.base/" + opened + "=ALL-UNNAMED");
         }
+        // A crash must not leave its report, or a core, wherever the command was called.
+        java.add("-XX:ErrorFile=" + log(service).resolveSibling(service.label() + "-crash.log"));
+        java.add("-XX:-CreateCoredumpOnCrash");
+        java.add(ServiceLog.option(log(service)));
         String classPath = System.getProperty("java.class.path");
         switch (service) {
             case CLICKHOUSE -> {
@@ -378,7 +508,11 @@ public final class LocalStack implements AutoCloseable {
 
     private boolean answers(Service service, int port) {
         return switch (service) {
-            case CLICKHOUSE -> http("http://127.0.0.1:" + port + "/ping");
+            // Not /ping: that answers while the tables are not there yet, or no more.
+            case CLICKHOUSE ->
+                    http(
+                            "http://127.0.0.1:%d/?query=SELECT%%20count()%%20FROM%%20system.tables"
+                                    .formatted(port));
             case ATTRIBUTION -> http("http://127.0.0.1:" + port + "/overview");
             case KAFKA -> kafka(port);
         };
@@ -446,15 +580,15 @@ public final class LocalStack implements AutoCloseable {
         }
     }
 
-    private void stop(Set<Service> services) {
-        locked(
-                () -> {
-                    List<Service> reverse = new ArrayList<>(services);
-                    reverse.sort(java.util.Comparator.reverseOrder());
-                    for (Service service : reverse) {
-                        stopOne(service);
-                    }
-                });
+    /** In reverse of the order in which they need each other. */
+    private void stop(Predicate<ServiceRecord> which) throws IOException {
+        List<Service> reverse = new ArrayList<>(List.of(Service.values()));
+        Collections.reverse(reverse);
+        for (Service service : reverse) {
+            if (ServiceRecord.read(run(), service).filter(which).isPresent()) {
+                stopOne(service);
+            }
+        }
     }
 
     private void stopOne(Service service) throws IOException {
@@ -508,7 +642,7 @@ public final class LocalStack implements AutoCloseable {
         void run() throws IOException;
     }
 
-    /** Two commands at once must not start a service twice. */
+    /** One at a time, here and in other processes: starts, stops and counts who is there. */
     private void locked(Work work) {
         IN_PROCESS.lock();
         try (FileChannel channel =
@@ -526,6 +660,32 @@ public final class LocalStack implements AutoCloseable {
                     "local stack in %s: %s".formatted(options.data(), e.getMessage()), e);
         } finally {
             IN_PROCESS.unlock();
+        }
+    }
+
+    /** What a command that ends has closed must not come to life again, nor its directory. */
+    private void used(Work work) {
+        IN_PROCESS.lock();
+        try {
+            if (closed) {
+                throw new StackException("interrupted: the stack in %s is closed".formatted(run()));
+            }
+            createDirectories();
+            locked(work);
+        } finally {
+            IN_PROCESS.unlock();
+        }
+    }
+
+    private void createDirectories() {
+        try {
+            Files.createDirectories(run());
+            Files.createDirectories(options.data().resolve("logs"));
+        } catch (IOException e) {
+            throw new StackException(
+                    "cannot write in %s (%s); give another --data directory"
+                            .formatted(options.data(), e.getMessage()),
+                    e);
         }
     }
 }

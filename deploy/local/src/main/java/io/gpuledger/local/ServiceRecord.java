@@ -14,8 +14,10 @@ import java.util.Properties;
  * The note a running service leaves: who it is and where it listens.
  *
  * @param startedAtMs start of the process: a pid alone may have been given to somebody else
+ * @param onDemand started by a command that needed it: the last one to use it stops it
  */
-record ServiceRecord(Service service, long pid, long startedAtMs, int port, Path log) {
+record ServiceRecord(
+        Service service, long pid, long startedAtMs, int port, Path log, boolean onDemand) {
 
     /** The start is reckoned from the boot time, which moves a little when the clock is set. */
     private static final long START_TOLERANCE_MS = 10_000;
@@ -35,7 +37,13 @@ record ServiceRecord(Service service, long pid, long startedAtMs, int port, Path
                         Long.parseLong(p.getProperty("pid")),
                         Long.parseLong(p.getProperty("started")),
                         Integer.parseInt(p.getProperty("port")),
-                        Path.of(p.getProperty("log"))));
+                        Path.of(p.getProperty("log")),
+                        Boolean.parseBoolean(p.getProperty("on-demand"))));
+    }
+
+    /** The same service, staying until somebody stops it. */
+    ServiceRecord lasting() {
+        return new ServiceRecord(service, pid, startedAtMs, port, log, false);
     }
 
     void write(Path runDirectory) throws IOException {
@@ -44,6 +52,7 @@ record ServiceRecord(Service service, long pid, long startedAtMs, int port, Path
         p.setProperty("started", Long.toString(startedAtMs));
         p.setProperty("port", Integer.toString(port));
         p.setProperty("log", log.toString());
+        p.setProperty("on-demand", Boolean.toString(onDemand));
         Path file = file(runDirectory, service);
         Path draft = file.resolveSibling(file.getFileName() + ".draft");
         try (Writer out = Files.newBufferedWriter(draft)) {

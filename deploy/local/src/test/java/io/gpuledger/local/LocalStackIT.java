@@ -133,7 +133,116 @@ class LocalStackIT {
         }
         java.nio.file.Files.delete(run);
         stack.close();
+        // As when Ctrl-C closes it under a command that is about to start the next service.
+        assertThatThrownBy(() -> stack.ensureUp(BOTH)).isInstanceOf(StackException.class);
         assertThat(run).doesNotExist();
+    }
+
+    @Test
+    void theLastOfTwoCommandsStopsWhatTheFirstStarted() throws Exception {
+        try (StackUser first = StackUser.start(directory, "first");
+                StackUser second = StackUser.start(directory, "second");
+                LocalStack watcher = open(0)) {
+            Map<Service, Long> running = pids(watcher);
+            first.finish();
+            assertThat(pids(watcher)).hasSize(1).isEqualTo(running);
+            assertThat(sql(watcher, "SELECT 1")).isEqualTo("1");
+            second.finish();
+            assertThat(pids(watcher)).isEmpty();
+            assertThat(running.values()).noneMatch(LocalStackIT::alive);
+        }
+    }
+
+    @Test
+    void aKilledCommandIsNotCountedAndWhatItStartedIsStoppedByTheNext() throws Exception {
+        try (StackUser killed = StackUser.start(directory, "killed");
+                LocalStack watcher = open(0)) {
+            Map<Service, Long> running = pids(watcher);
+            kill(killed.pid());
+            assertThat(pids(watcher)).hasSize(1).isEqualTo(running);
+            try (LocalStack next = open(0)) {
+                next.ensureUp(EnumSet.of(Service.CLICKHOUSE));
+                assertThat(pids(next)).isEqualTo(running);
+            }
+            assertThat(pids(watcher)).isEmpty();
+            assertThat(directory.resolve("run").resolve("users")).isEmptyDirectory();
+        }
+    }
+
+    @Test
+    void upKeepsWhatACommandStartedAndDownNamesWhoUsesIt() throws Exception {
+        try (StackUser user = StackUser.start(directory, "backfill");
+                LocalStack watcher = open(0)) {
+            Map<Service, Long> running = pids(watcher);
+            try (LocalStack up = open(0)) {
+                up.ensureUp(EnumSet.of(Service.CLICKHOUSE));
+                up.leaveRunning();
+            }
+            assertThat(watcher.downUnlessUsed())
+                    .singleElement()
+                    .hasToString("backfill (process " + user.pid() + ")");
+            user.finish();
+            assertThat(pids(watcher)).hasSize(1).isEqualTo(running);
+            assertThat(watcher.downUnlessUsed()).isEmpty();
+            assertThat(pids(watcher)).isEmpty();
+        }
+    }
+
+    @Test
+    void theSameWorkAtOnceIsToldOfTheOther() throws Exception {
+        try (StackUser user = StackUser.start(directory, "test");
+                LocalStack twin = open(0)) {
+            assertThat(twin.joinUnlessAnotherDoes())
+                    .hasValueSatisfying(o -> assertThat(o.pid()).isEqualTo(user.pid()));
+            user.finish();
+            assertThat(twin.joinUnlessAnotherDoes()).isEmpty();
+        }
+    }
+
+    @Test
+    void aServiceThatIsSilentIsNotCalledDown() throws Exception {
+        try (LocalStack stack = open(0)) {
+            stack.ensureUp(EnumSet.of(Service.CLICKHOUSE));
+            LocalStack.Status up = clickHouse(stack);
+            assertThat(up.state()).isEqualTo(LocalStack.State.UP);
+            signal("STOP", up.pid());
+            try {
+                LocalStack.Status silent = clickHouse(stack);
+                assertThat(silent.state()).isEqualTo(LocalStack.State.NOT_ANSWERING);
+                assertThat(silent.pid()).isEqualTo(up.pid());
+                assertThat(silent.port()).isEqualTo(up.port());
+            } finally {
+                signal("CONT", up.pid());
+            }
+        }
+    }
+
+    @Test
+    void askingForAStackThatIsNotThereCreatesNothing() {
+        Path absent = directory.resolve("absent");
+        try (LocalStack stack =
+                LocalStack.open(new LocalStack.Options(absent, cache(), 0, 0), "test")) {
+            assertThat(stack.exists()).isFalse();
+            assertThat(stack.status())
+                    .extracting(LocalStack.Status::state)
+                    .containsOnly(LocalStack.State.DOWN);
+            stack.down();
+            assertThat(stack.downUnlessUsed()).isEmpty();
+        }
+        assertThat(absent).doesNotExist();
+    }
+
+    @Test
+    void clickHouseEndsQuietly() throws Exception {
+        try (LocalStack stack = open(0)) {
+            stack.ensureUp(EnumSet.of(Service.CLICKHOUSE));
+            sql(stack, "CREATE TABLE t (n UInt8) ENGINE = MergeTree ORDER BY n");
+            sql(stack, "INSERT INTO t VALUES (7)");
+        }
+        Path logs = directory.resolve("logs");
+        assertThat(logs).isDirectoryNotContaining("glob:**crash*");
+        assertThat(java.nio.file.Files.readString(logs.resolve("clickhouse.log")))
+                .doesNotContain("Fatal", "Exception", "<Warning>");
     }
 
     @Test
@@ -160,15 +269,15 @@ class LocalStackIT {
     }
 
     private LocalStack open(int clickHousePort) {
-        String cache = System.getenv("GPU_LEDGER_CACHE");
         return LocalStack.open(
-                new LocalStack.Options(
-                        directory,
-                        cache != null
-                                ? Path.of(cache)
-                                : Path.of(System.getProperty("user.home"), ".cache", "gpu-ledger"),
-                        clickHousePort,
-                        0));
+                new LocalStack.Options(directory, cache(), clickHousePort, 0), "test");
+    }
+
+    static Path cache() {
+        String cache = System.getenv("GPU_LEDGER_CACHE");
+        return cache != null
+                ? Path.of(cache)
+                : Path.of(System.getProperty("user.home"), ".cache", "gpu-ledger");
     }
 
     private static Map<Service, Long> pids(LocalStack stack) {
@@ -181,6 +290,18 @@ class LocalStackIT {
         ProcessHandle process = ProcessHandle.of(pid).orElseThrow();
         assertThat(process.destroyForcibly()).isTrue();
         process.onExit().get(30, TimeUnit.SECONDS);
+    }
+
+    private static LocalStack.Status clickHouse(LocalStack stack) {
+        return stack.status().stream()
+                .filter(s -> s.service() == Service.CLICKHOUSE)
+                .findFirst()
+                .orElseThrow();
+    }
+
+    private static void signal(String name, long pid) throws Exception {
+        Process kill = new ProcessBuilder("kill", "-" + name, Long.toString(pid)).start();
+        assertThat(kill.waitFor()).isZero();
     }
 
     private static boolean alive(long pid) {

@@ -103,7 +103,7 @@ final class BackfillCommand implements Callable<Integer> {
         refuseNothing("--slurm", slurm, slurmFiles);
         refuseNothing("--dcgm", dcgm, dcgmFiles);
         long digest = digest(slurmFiles, dcgmFiles);
-        try (ScratchDirectory spool = ScratchDirectory.create("gpu-ledger-backfill")) {
+        try (ScratchDirectory spool = ScratchDirectory.below(ledger.scratch(), "backfill")) {
             SpoolSink sink = read(slurmFiles, dcgmFiles, spool.path());
             sink.refuseUnnamed();
             try (LocalStack stack = ledger.stack()) {

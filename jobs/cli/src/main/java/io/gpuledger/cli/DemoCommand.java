@@ -29,6 +29,7 @@ import java.util.ArrayList;
 import java.util.EnumSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.concurrent.Callable;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
@@ -50,9 +51,6 @@ final class DemoCommand implements Callable<Integer> {
 
     /** Event time after the last record: the last window must end and settle. */
     private static final long TAIL_MS = 210_000;
-
-    /** Below the data: where the records of the replay pass through the file reader. */
-    private static final String REPLAY = "replay";
 
     private static final Duration PATIENCE = Duration.ofSeconds(90);
 
@@ -78,21 +76,32 @@ final class DemoCommand implements Callable<Integer> {
         if (speed < 1 || speed > 60) {
             throw new UsageException("--speed %d is out of range; give 1 to 60".formatted(speed));
         }
-        boolean keep = ledger.data != null;
-        Path data = keep ? ledger.stackDirectory() : Files.createTempDirectory("gpu-ledger-demo");
-        LocalStack stack = ledger.stackIn(data);
+        Optional<ScratchDirectory> scratch =
+                ledger.data == null ? Optional.of(throwAway()) : Optional.empty();
+        LocalStack stack =
+                ledger.stackIn(
+                        scratch.map(ScratchDirectory::path).orElseGet(ledger::stackDirectory));
+        // First of all: one that is refused must not clean up after the other.
+        refuseTwin(stack);
+        ScratchDirectory work =
+                ScratchDirectory.untilClosed(GpuLedger.scratchIn(stack.directory()), "replay");
         // Ctrl-C ends this process; what it started must not outlive it.
         Thread cleanup =
                 new Thread(
                         () -> {
                             stopping = true;
+                            if (scratch.isPresent()) {
+                                // Whoever else uses it: its data goes.
+                                stack.down();
+                            }
                             stack.close();
-                            ScratchDirectory.delete(keep ? data.resolve(REPLAY) : data);
+                            work.close();
+                            scratch.ifPresent(ScratchDirectory::close);
                         },
                         "stop-demo");
         Runtime.getRuntime().addShutdownHook(cleanup);
         try {
-            play(stack);
+            play(stack, work);
         } catch (Exception e) {
             if (!stopping) {
                 throw e;
@@ -102,7 +111,17 @@ final class DemoCommand implements Callable<Integer> {
         return ExitCode.DONE;
     }
 
-    private void play(LocalStack stack) throws Exception {
+    /** A demo that was killed left its services, which nobody else knows of, and its data. */
+    private ScratchDirectory throwAway() {
+        Path temporary = Path.of(System.getProperty("java.io.tmpdir"));
+        ScratchDirectory.clear(
+                temporary,
+                ScratchDirectory.PREFIX + "demo-",
+                killed -> ledger.stackIn(killed).down());
+        return ScratchDirectory.untilClosed(temporary, "demo");
+    }
+
+    private void play(LocalStack stack, ScratchDirectory work) throws Exception {
         PrintWriter err = spec.commandLine().getErr();
         say(err, "Starting ClickHouse, Kafka and the attribution job ...");
         Warehouse warehouse = ledger.warehouse(stack);
@@ -118,7 +137,8 @@ final class DemoCommand implements Callable<Integer> {
                     err,
                     "Replaying %d records of a Slurm with 11 nodes, %d times as fast; scraping %d exporters over HTTP"
                             .formatted(recording.items().size(), speed, exporters.urls().size()));
-            replay(stack, recording, exporters, publisher, clock, err);
+            replay(work.path(), recording, exporters, publisher, clock, err);
+            work.close();
             awaitSettled(warehouse, recording);
             show(warehouse, stack, exporters, recording);
             if (!once) {
@@ -128,15 +148,30 @@ final class DemoCommand implements Callable<Integer> {
         }
     }
 
+    /** Two would publish the same jobs on two clocks into the same topics. */
+    private static void refuseTwin(LocalStack stack) {
+        stack.joinUnlessAnotherDoes()
+                .ifPresent(
+                        other -> {
+                            throw new UsageException(
+                                    "another %s runs in %s; use its data, or give another --data directory"
+                                            .formatted(other, stack.directory()));
+                        });
+    }
+
+    /**
+     * Publishes as it was.
+     *
+     * @param work where the records pass through the file reader
+     */
     private void replay(
-            LocalStack stack,
+            Path work,
             DemoRecording recording,
             SimulatedExporters exporters,
             KafkaPublisher publisher,
             ReplayClock clock,
             PrintWriter err)
             throws IOException, InputException, InterruptedException {
-        Path work = Files.createDirectories(stack.directory().resolve(REPLAY));
         SlurmFileReader slurm =
                 new SlurmFileReader(
                         new SlurmFileReader.Options(DemoRecording.CLUSTER, ZoneOffset.UTC, null));
@@ -183,7 +218,6 @@ final class DemoCommand implements Callable<Integer> {
         progress(err, total, total, end);
         err.println();
         publisher.flush();
-        ScratchDirectory.delete(work);
     }
 
     private static List<DcgmScraper> scrapers(SimulatedExporters exporters, ReplayClock clock) {

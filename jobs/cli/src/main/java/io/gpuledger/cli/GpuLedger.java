@@ -12,6 +12,8 @@ import io.gpuledger.sql.WarehouseUnreachableException;
 import java.io.PrintWriter;
 import java.nio.file.Path;
 import java.util.EnumSet;
+import java.util.Optional;
+import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
@@ -142,7 +144,7 @@ public final class GpuLedger implements Runnable {
         return Path.of(environment("GPU_LEDGER_DATA", standard)).toAbsolutePath();
     }
 
-    /** The local stack's handle; closing it stops what it started. */
+    /** The local stack's handle; the last to close one stops what was started on demand. */
     LocalStack stack() {
         return stackIn(stackDirectory());
     }
@@ -157,21 +159,40 @@ public final class GpuLedger implements Runnable {
                         directory,
                         Path.of(environment("GPU_LEDGER_CACHE", standard)),
                         clickHousePort,
-                        kafkaPort));
+                        kafkaPort),
+                work());
+    }
+
+    /** The command that runs, in one word. */
+    private String work() {
+        return spec.commandLine().getParseResult().asCommandLineList().stream()
+                .skip(1)
+                .map(CommandLine::getCommandName)
+                .collect(Collectors.joining("-"));
     }
 
     /** The ClickHouse that was named, else the local one, started when it is down. */
     Warehouse warehouse(LocalStack stack) {
+        if (namedClickHouse().isEmpty()) {
+            use(stack, Service.CLICKHOUSE);
+        }
+        return runningWarehouse(stack);
+    }
+
+    /** The ClickHouse that was named, else the local one as it is. */
+    Warehouse runningWarehouse(LocalStack stack) {
+        String url = namedClickHouse().orElseGet(stack::clickHouseUrl);
+        return new Warehouse(url, "default", "", database);
+    }
+
+    private Optional<String> namedClickHouse() {
         String url = clickHouse != null ? clickHouse : environment("GPU_LEDGER_CLICKHOUSE_URL", "");
-        if (url.isEmpty()) {
-            stack.ensureUp(EnumSet.of(Service.CLICKHOUSE));
-            url = stack.clickHouseUrl();
-        } else if (!url.matches("https?://[^/?#]+/?")) {
+        if (!url.isEmpty() && !url.matches("https?://[^/?#]+/?")) {
             throw new UsageException(
                     "--clickhouse %s is no URL of a server; give one like http://127.0.0.1:8123"
                             .formatted(url));
         }
-        return new Warehouse(url, "default", "", database);
+        return url.isEmpty() ? Optional.empty() : Optional.of(url);
     }
 
     /** The Kafka that was named, else the local one, started when it is down. */
@@ -180,8 +201,28 @@ public final class GpuLedger implements Runnable {
         if (!brokers.isEmpty()) {
             return brokers;
         }
-        stack.ensureUp(EnumSet.of(Service.KAFKA));
+        use(stack, Service.KAFKA);
         return stack.kafkaBrokers();
+    }
+
+    private static void use(LocalStack stack, Service service) {
+        ScratchDirectory.clear(scratchIn(stack.directory()), ScratchDirectory.PREFIX, killed -> {});
+        stack.ensureUp(EnumSet.of(service));
+    }
+
+    /**
+     * Where a command keeps what only it needs: with the data of the stack, unless nothing is kept
+     * on this machine.
+     */
+    Path scratch() {
+        boolean dataNamed = data != null || !environment("GPU_LEDGER_DATA", "").isEmpty();
+        return namedClickHouse().isPresent() && !dataNamed
+                ? Path.of(System.getProperty("java.io.tmpdir"))
+                : scratchIn(stackDirectory());
+    }
+
+    static Path scratchIn(Path data) {
+        return data.resolve("tmp");
     }
 
     private static void port(String option, int port) {

@@ -5,6 +5,7 @@ import io.gpuledger.attribution.AttributionSettings;
 import io.gpuledger.flink.ClickHouseSink;
 import io.gpuledger.flink.LocalFlink;
 import io.gpuledger.local.LocalStack;
+import io.gpuledger.local.ServiceLog;
 import io.gpuledger.local.Terminal;
 import io.gpuledger.sql.Migrator;
 import io.gpuledger.sql.Warehouse;
@@ -53,10 +54,11 @@ final class RunAttributionCommand implements Callable<Integer> {
     public Integer call() throws Exception {
         if (detached) {
             Terminal.detach();
+            ServiceLog.bound();
         }
         try (LocalStack stack = run.ledger.stack();
                 ScratchDirectory scratch =
-                        ScratchDirectory.anew(stack.directory().resolve("flink"))) {
+                        ScratchDirectory.below(GpuLedger.scratchIn(stack.directory()), "flink")) {
             Warehouse warehouse = run.ledger.warehouse(stack);
             String brokers = run.ledger.brokers(stack);
             Migrator.migrate(warehouse);

@@ -18,7 +18,7 @@ import picocli.CommandLine.Option;
         name = "status",
         mixinStandardHelpOptions = true,
         description =
-                "Shows the services of the local stack. Exit 1 when one is down or a row was refused for its balance.")
+                "Shows the services of the local stack. Exit 1 when one is not up or a row was refused for its balance.")
 final class StatusCommand implements Callable<Integer> {
     @CommandLine.ParentCommand GpuLedger ledger;
     @CommandLine.Spec CommandLine.Model.CommandSpec spec;
@@ -30,10 +30,12 @@ final class StatusCommand implements Callable<Integer> {
     public Integer call() {
         List<LocalStack.Status> all;
         long unbalanced = 0;
+        boolean exists;
         try (LocalStack stack = ledger.stack()) {
+            exists = stack.exists();
             all = stack.status();
             if (all.stream().anyMatch(s -> s.up() && s.service() == Service.CLICKHOUSE)) {
-                unbalanced = unbalanced(ledger.warehouse(stack));
+                unbalanced = unbalanced(ledger.runningWarehouse(stack));
             }
         }
         PrintWriter out = spec.commandLine().getOut();
@@ -43,6 +45,7 @@ final class StatusCommand implements Callable<Integer> {
                 array.addObject()
                         .put("service", s.service().label())
                         .put("up", s.up())
+                        .put("state", s.state().label())
                         .put("pid", s.pid())
                         .put("port", s.port())
                         .put("log", s.log());
@@ -52,15 +55,12 @@ final class StatusCommand implements Callable<Integer> {
                     .put("up", unbalanced == 0)
                     .put("rows_out_of_balance", unbalanced);
             out.println(array.toPrettyString());
+        } else if (exists) {
+            all.forEach(s -> out.println(line(s)));
         } else {
-            for (LocalStack.Status s : all) {
-                out.println(
-                        s.up()
-                                ? "%-12s up    port %-6d pid %-8d %s"
-                                        .formatted(s.service().label(), s.port(), s.pid(), s.log())
-                                : "%-12s down                        %s"
-                                        .formatted(s.service().label(), s.log()));
-            }
+            out.println(
+                    "there is no stack in %s; gpu-ledger up starts one"
+                            .formatted(ledger.stackDirectory()));
         }
         if (!json && unbalanced > 0) {
             out.println(
@@ -70,6 +70,15 @@ final class StatusCommand implements Callable<Integer> {
         out.flush();
         boolean up = all.stream().allMatch(LocalStack.Status::up);
         return up && unbalanced == 0 ? ExitCode.DONE : ExitCode.FINDINGS;
+    }
+
+    private static String line(LocalStack.Status s) {
+        String process =
+                s.state() == LocalStack.State.DOWN
+                        ? ""
+                        : "port %-6d pid %d".formatted(s.port(), s.pid());
+        return "%-12s %-14s %-22s %s"
+                .formatted(s.service().label(), s.state().label(), process, s.log());
     }
 
     /** A ledger that was never migrated has none. */

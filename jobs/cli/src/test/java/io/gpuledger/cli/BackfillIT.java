@@ -42,7 +42,8 @@ class BackfillIT {
                                 directory.resolve("data"),
                                 Path.of(System.getProperty("user.home"), ".cache", "gpu-ledger"),
                                 0,
-                                0));
+                                0),
+                        "BackfillIT");
         stack.ensureUp(EnumSet.of(Service.CLICKHOUSE));
         unpack();
     }

@@ -41,7 +41,8 @@ class ClickHouseSinkIT {
                                 directory,
                                 Path.of(System.getProperty("user.home"), ".cache", "gpu-ledger"),
                                 0,
-                                0))) {
+                                0),
+                        "ClickHouseSinkIT")) {
             stack.ensureUp(EnumSet.of(Service.CLICKHOUSE));
             Warehouse warehouse = new Warehouse(stack.clickHouseUrl(), "default", "", "gpu_ledger");
             Migrator.migrate(warehouse);

@@ -59,7 +59,8 @@ class ReconcileIT {
                                 directory.resolve("data"),
                                 Path.of(System.getProperty("user.home"), ".cache", "gpu-ledger"),
                                 0,
-                                0));
+                                0),
+                        "ReconcileIT");
         stack.ensureUp(EnumSet.of(Service.CLICKHOUSE));
         Path recording = directory.resolve("recording");
         Path begin = directory.resolve("begin");
