@@ -36,6 +36,15 @@ public final class Warehouse {
         return url;
     }
 
+    public String user() {
+        return user;
+    }
+
+    /** A secret: never for a message or a log. */
+    public String password() {
+        return password;
+    }
+
     public String database() {
         return database;
     }

@@ -3,6 +3,7 @@ package io.gpuledger.cli;
 import io.gpuledger.attribution.AttributionSettings;
 import io.gpuledger.attribution.BackfillJob;
 import io.gpuledger.attribution.SpoolWriter;
+import io.gpuledger.cli.config.Keys;
 import io.gpuledger.collectors.dcgm.DcgmFileReader;
 import io.gpuledger.collectors.file.InputCount;
 import io.gpuledger.collectors.file.InputException;
@@ -10,7 +11,6 @@ import io.gpuledger.collectors.file.InputFile;
 import io.gpuledger.collectors.file.InputFiles;
 import io.gpuledger.collectors.file.InputFormat;
 import io.gpuledger.collectors.slurm.SlurmFileReader;
-import io.gpuledger.flink.ClickHouseSink;
 import io.gpuledger.local.LocalStack;
 import io.gpuledger.sql.BackfillRegister;
 import io.gpuledger.sql.Migrator;
@@ -27,6 +27,7 @@ import java.security.NoSuchAlgorithmException;
 import java.time.DateTimeException;
 import java.time.Instant;
 import java.time.ZoneId;
+import java.time.ZoneOffset;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.HexFormat;
@@ -50,14 +51,14 @@ final class BackfillCommand implements Callable<Integer> {
     @CommandLine.ParentCommand GpuLedger ledger;
     @CommandLine.Spec CommandLine.Model.CommandSpec spec;
 
-    @Option(names = "--cluster", required = true, description = "Cluster; beats names inside.")
-    String cluster = "";
-
     @Option(
-            names = "--zone",
-            defaultValue = "UTC",
-            description = "Zone of times without one (default: ${DEFAULT-VALUE}).")
-    String zone = "UTC";
+            names = "--cluster",
+            paramLabel = "NAME",
+            description = "Cluster; beats names inside (default: key cluster).")
+    @Nullable String givenCluster;
+
+    @Option(names = "--zone", description = "Zone of times without one (default: key zone, UTC).")
+    @Nullable String givenZone;
 
     @Option(
             names = "--observed-at",
@@ -68,9 +69,8 @@ final class BackfillCommand implements Callable<Integer> {
     @Option(
             names = "--scrape-interval",
             paramLabel = "SECONDS",
-            defaultValue = "30",
-            description = "Interval of the scrapes (default: ${DEFAULT-VALUE}).")
-    int scrapeIntervalS = 30;
+            description = "Interval of the scrapes (default: key scrape_interval, 30 s).")
+    @Nullable String givenInterval;
 
     @Option(
             names = "--replace",
@@ -83,6 +83,9 @@ final class BackfillCommand implements Callable<Integer> {
     @Option(names = "--dcgm", arity = "1..*", paramLabel = "FILE", description = "DCGM files.")
     List<Path> dcgm = new ArrayList<>();
 
+    private String cluster = "";
+    private ZoneId zone = ZoneOffset.UTC;
+    private int scrapeIntervalS;
     private long unbalanced;
 
     @Override
@@ -90,14 +93,16 @@ final class BackfillCommand implements Callable<Integer> {
         if (slurm.isEmpty() && dcgm.isEmpty()) {
             throw new UsageException("give files with --slurm or --dcgm");
         }
-        if (cluster.isBlank()) {
-            throw new UsageException("--cluster is empty; give the cluster's name");
-        }
-        if (scrapeIntervalS < 1 || scrapeIntervalS > 3600) {
-            throw new UsageException(
-                    "--scrape-interval %d is out of range; give 1 to 3600"
-                            .formatted(scrapeIntervalS));
-        }
+        cluster = ledger.cluster(givenCluster);
+        zone = ledger.configuration().get(Keys.ZONE, "--zone", givenZone);
+        scrapeIntervalS =
+                (int)
+                        ledger.configuration()
+                                .get(
+                                        Keys.SCRAPE_INTERVAL,
+                                        "--scrape-interval",
+                                        GpuLedger.seconds(givenInterval))
+                                .toSeconds();
         InputFiles slurmFiles = InputFiles.expand(slurm);
         InputFiles dcgmFiles = InputFiles.expand(dcgm);
         refuseNothing("--slurm", slurm, slurmFiles);
@@ -144,7 +149,7 @@ final class BackfillCommand implements Callable<Integer> {
             throws IOException, InputException {
         SlurmFileReader slurmReader =
                 new SlurmFileReader(
-                        new SlurmFileReader.Options(cluster, zoneId(), observedAtMs(observedAt)));
+                        new SlurmFileReader.Options(cluster, zone, observedAtMs(observedAt)));
         DcgmFileReader dcgmReader =
                 new DcgmFileReader(
                         new DcgmFileReader.Options(
@@ -228,8 +233,8 @@ final class BackfillCommand implements Callable<Integer> {
         long began = Math.max(floor, System.currentTimeMillis() * 1000);
         BackfillJob.run(
                 spool,
-                AttributionSettings.backfill(digest, began),
-                new ClickHouseSink(warehouse.url(), "default", "", warehouse.database()),
+                AttributionSettings.backfill(ledger.attribution(), digest, began),
+                GpuLedger.sinkInto(warehouse),
                 Math.min(2, Runtime.getRuntime().availableProcessors()));
         if (replace) {
             emptyStale(warehouse, "usage_minute", sink, began);
@@ -354,15 +359,6 @@ final class BackfillCommand implements Callable<Integer> {
         err.flush();
     }
 
-    private ZoneId zoneId() {
-        try {
-            return ZoneId.of(zone);
-        } catch (DateTimeException e) {
-            throw new UsageException(
-                    "--zone %s is no time zone; give one like Europe/Copenhagen".formatted(zone));
-        }
-    }
-
     static @Nullable Long observedAtMs(@Nullable String observedAt) {
         if (observedAt == null) {
             return null;
@@ -398,8 +394,23 @@ final class BackfillCommand implements Callable<Integer> {
         MessageDigest all = sha256();
         hashes.forEach(h -> all.update(h.getBytes(StandardCharsets.UTF_8)));
         all.update(
-                (cluster + zone + observedAt + scrapeIntervalS).getBytes(StandardCharsets.UTF_8));
+                (cluster + zone + observedAt + scrapeIntervalS + chosen())
+                        .getBytes(StandardCharsets.UTF_8));
         return ByteBuffer.wrap(all.digest()).getLong() | 1;
+    }
+
+    /** What the site chose that changes the rows of the same files; nothing where it chose none. */
+    private String chosen() {
+        AttributionSettings.Choice ours = ledger.attribution();
+        AttributionSettings.Choice standard = AttributionSettings.Choice.STANDARD;
+        boolean same =
+                ours.schedulerGapMs() == standard.schedulerGapMs()
+                        && ours.energyGapMs() == standard.energyGapMs()
+                        && ours.heldIdlePpm() == standard.heldIdlePpm();
+        return same
+                ? ""
+                : "|%d|%d|%d"
+                        .formatted(ours.schedulerGapMs(), ours.energyGapMs(), ours.heldIdlePpm());
     }
 
     private static MessageDigest sha256() {

@@ -78,6 +78,7 @@ final class DemoCommand implements Callable<Integer> {
         if (speed < 1 || speed > 60) {
             throw new UsageException("--speed %d is out of range; give 1 to 60".formatted(speed));
         }
+        ledger.refuseServers("demo");
         boolean keep = ledger.data != null;
         Path data = keep ? ledger.stackDirectory() : Files.createTempDirectory("gpu-ledger-demo");
         LocalStack stack = ledger.stackIn(data);
@@ -105,7 +106,7 @@ final class DemoCommand implements Callable<Integer> {
     private void play(LocalStack stack) throws Exception {
         PrintWriter err = spec.commandLine().getErr();
         say(err, "Starting ClickHouse, Kafka and the attribution job ...");
-        Warehouse warehouse = ledger.warehouse(stack);
+        Warehouse warehouse = ledger.localWarehouse(stack);
         Migrator.migrate(warehouse);
         stack.ensureUp(EnumSet.allOf(Service.class));
         DemoRecording recording = DemoRecording.load();
@@ -310,7 +311,7 @@ final class DemoCommand implements Callable<Integer> {
         out.println("Try next:");
         String where = " --clickhouse " + stack.clickHouseUrl();
         if (once) {
-            String kept = ledger.data == null ? "demo-data" : ledger.data.toString();
+            String kept = ledger.data == null ? "demo-data" : ledger.data;
             where = " --data " + kept;
             if (ledger.data == null) {
                 out.println(

@@ -1,5 +1,6 @@
 package io.gpuledger.cli;
 
+import io.gpuledger.cli.config.Keys;
 import io.gpuledger.local.LocalStack;
 import io.gpuledger.sql.Migrator;
 import io.gpuledger.sql.UsageQuery;
@@ -59,8 +60,8 @@ final class UsageCommand implements Callable<Integer> {
     @Option(names = "--account", defaultValue = "", description = "Only this account.")
     String account = "";
 
-    @Option(names = "--zone", defaultValue = "UTC", description = "Zone of times and days.")
-    String zone = "UTC";
+    @Option(names = "--zone", description = "Zone of times and days (default: key zone, UTC).")
+    @Nullable String zone;
 
     @Option(
             names = "--basis",
@@ -77,13 +78,7 @@ final class UsageCommand implements Callable<Integer> {
 
     @Override
     public Integer call() {
-        ZoneId zoneId;
-        try {
-            zoneId = ZoneId.of(zone);
-        } catch (DateTimeException e) {
-            throw new UsageException(
-                    "--zone %s is no time zone; give one like Europe/Copenhagen".formatted(zone));
-        }
+        ZoneId zoneId = ledger.configuration().get(Keys.ZONE, "--zone", zone);
         UsageQuery query;
         try {
             query =
