@@ -5,11 +5,13 @@ import io.gpuledger.attribution.BackfillJob;
 import io.gpuledger.attribution.SpoolWriter;
 import io.gpuledger.cli.config.Keys;
 import io.gpuledger.collectors.dcgm.DcgmFileReader;
+import io.gpuledger.collectors.file.BadRecordException;
 import io.gpuledger.collectors.file.InputCount;
 import io.gpuledger.collectors.file.InputException;
 import io.gpuledger.collectors.file.InputFile;
 import io.gpuledger.collectors.file.InputFiles;
 import io.gpuledger.collectors.file.InputFormat;
+import io.gpuledger.collectors.file.Instants;
 import io.gpuledger.collectors.slurm.SlurmFileReader;
 import io.gpuledger.local.LocalStack;
 import io.gpuledger.sql.BackfillRegister;
@@ -29,12 +31,15 @@ import java.time.Instant;
 import java.time.ZoneId;
 import java.time.ZoneOffset;
 import java.util.ArrayList;
-import java.util.Comparator;
+import java.util.HashMap;
 import java.util.HexFormat;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.TreeMap;
+import java.util.TreeSet;
 import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine;
@@ -57,7 +62,10 @@ final class BackfillCommand implements Callable<Integer> {
             description = "Cluster; beats names inside (default: key cluster).")
     @Nullable String givenCluster;
 
-    @Option(names = "--zone", description = "Zone of times without one (default: key zone, UTC).")
+    @Option(
+            names = "--zone",
+            paramLabel = "ZONE",
+            description = "Zone of times without one (default: key zone, UTC).")
     @Nullable String givenZone;
 
     @Option(
@@ -107,9 +115,10 @@ final class BackfillCommand implements Callable<Integer> {
         InputFiles dcgmFiles = InputFiles.expand(dcgm);
         refuseNothing("--slurm", slurm, slurmFiles);
         refuseNothing("--dcgm", dcgm, dcgmFiles);
-        long digest = digest(slurmFiles, dcgmFiles);
+        Map<InputFile, String> contents = contents(List.of(slurmFiles, dcgmFiles));
+        long digest = digest(contents);
         try (ScratchDirectory spool = ScratchDirectory.create("gpu-ledger-backfill")) {
-            SpoolSink sink = read(slurmFiles, dcgmFiles, spool.path());
+            SpoolSink sink = read(contents, spool.path());
             sink.refuseUnnamed();
             try (LocalStack stack = ledger.stack()) {
                 Warehouse warehouse = ledger.warehouse(stack);
@@ -121,9 +130,13 @@ final class BackfillCommand implements Callable<Integer> {
                 }
             }
             report(slurmFiles, dcgmFiles, sink);
-            return sink.deadLetters().isEmpty() && unbalanced == 0
-                    ? ExitCode.DONE
-                    : ExitCode.FINDINGS;
+            boolean whole =
+                    sink.deadLetters().isEmpty()
+                            && unbalanced == 0
+                            && sink.uncounted().isEmpty()
+                            && slurmFiles.ignored().stream()
+                                    .noneMatch(InputFiles.Ignored::holdsRecords);
+            return whole ? ExitCode.DONE : ExitCode.FINDINGS;
         }
     }
 
@@ -145,7 +158,7 @@ final class BackfillCommand implements Callable<Integer> {
     }
 
     /** Everything is read before anything is written: a bad file leaves no trace. */
-    private SpoolSink read(InputFiles slurmFiles, InputFiles dcgmFiles, Path spool)
+    private SpoolSink read(Map<InputFile, String> contents, Path spool)
             throws IOException, InputException {
         SlurmFileReader slurmReader =
                 new SlurmFileReader(
@@ -156,14 +169,20 @@ final class BackfillCommand implements Callable<Integer> {
                                 cluster, scrapeIntervalS * 1000, observedAtMs(observedAt)));
         try (SpoolWriter writer = new SpoolWriter(spool)) {
             SpoolSink sink = new SpoolSink(writer);
-            for (InputFiles files : List.of(slurmFiles, dcgmFiles)) {
-                for (InputFile file : files.files()) {
-                    if (file.format().family() == InputFormat.Family.SLURM) {
-                        slurmReader.read(file, sink);
-                    } else {
-                        dcgmReader.read(file, sink);
-                    }
+            Map<String, InputCount> counts = new HashMap<>();
+            for (Map.Entry<InputFile, String> input : contents.entrySet()) {
+                InputFile file = input.getKey();
+                InputCount original = counts.get(input.getValue());
+                if (original != null) {
+                    sink.count(InputCount.ofCopy(file.path().toString(), original));
+                    continue;
                 }
+                if (file.format().family() == InputFormat.Family.SLURM) {
+                    slurmReader.read(file, sink);
+                } else {
+                    dcgmReader.read(file, sink);
+                }
+                counts.put(input.getValue(), sink.lastCount());
             }
             return sink;
         }
@@ -364,33 +383,39 @@ final class BackfillCommand implements Callable<Integer> {
             return null;
         }
         try {
-            return Instant.parse(observedAt).toEpochMilli();
-        } catch (DateTimeException e) {
+            return Instants.checked(Instant.parse(observedAt).toEpochMilli(), observedAt);
+        } catch (BadRecordException e) {
+            throw new UsageException("--observed-at " + e.detail());
+        } catch (DateTimeException | ArithmeticException e) {
             throw new UsageException(
                     "--observed-at %s is no instant; give one like 2026-11-23T12:00:00Z"
                             .formatted(observedAt));
         }
     }
 
-    /**
-     * The same files in any order are the same inputs; of a name only the time of observation
-     * counts.
-     */
-    private long digest(InputFiles slurmFiles, InputFiles dcgmFiles)
-            throws IOException, InputException {
-        List<String> hashes = new ArrayList<>();
-        for (InputFiles files : List.of(slurmFiles, dcgmFiles)) {
-            for (InputFile file : files.files()) {
+    /** What each file holds, in the order they are read: copies are equal. */
+    private static Map<InputFile, String> contents(List<InputFiles> groups) throws InputException {
+        Map<InputFile, String> contents = new LinkedHashMap<>();
+        for (InputFiles group : groups) {
+            for (InputFile file : group.files()) {
                 MessageDigest sha = sha256();
                 try (InputStream in = new DigestInputStream(file.open(), sha)) {
                     in.transferTo(java.io.OutputStream.nullOutputStream());
                 } catch (IOException e) {
                     throw InputFile.unreadable(file.path(), e);
                 }
-                hashes.add(HexFormat.of().formatHex(sha.digest()) + file.nameTimeMs());
+                contents.put(file, HexFormat.of().formatHex(sha.digest()) + file.nameTimeMs());
             }
         }
-        hashes.sort(Comparator.naturalOrder());
+        return contents;
+    }
+
+    /**
+     * The same files in any order, copies or not, are the same inputs; of a name only the time of
+     * observation counts.
+     */
+    private long digest(Map<InputFile, String> contents) {
+        Set<String> hashes = new TreeSet<>(contents.values());
         MessageDigest all = sha256();
         hashes.forEach(h -> all.update(h.getBytes(StandardCharsets.UTF_8)));
         all.update(

@@ -119,7 +119,7 @@ final class CollectDcgmCommand implements Callable<Integer> {
             }
             publisher.flush();
         } catch (IOException e) {
-            err.println("gpu-ledger: " + target + ": " + e.getMessage() + "; trying again");
+            err.println("gpu-ledger: " + e.getMessage() + "; trying again");
             err.flush();
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();

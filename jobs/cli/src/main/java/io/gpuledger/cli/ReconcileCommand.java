@@ -132,8 +132,8 @@ final class ReconcileCommand implements Callable<Integer> {
                             + " else the latest time in them).")
     @Nullable String observedAt;
 
-    @Option(names = "--account", defaultValue = "", description = "Only this account, by name.")
-    String account = "";
+    @Option(names = "--account", paramLabel = "NAME", description = "Only this account, by name.")
+    @Nullable String account;
 
     @Option(
             names = "--tolerance",
@@ -168,6 +168,7 @@ final class ReconcileCommand implements Callable<Integer> {
         ZoneId zoneId = ledger.configuration().get(Keys.ZONE, "--zone", zone);
         Span window = window(zoneId);
         long toleratedMs = toleratedMs();
+        String only = UsageCommand.only("--account", account);
         if (sacct.isEmpty() == (slurmrestd == null)) {
             throw new UsageException("give accounting, either --sacct FILE... or --slurmrestd URL");
         }
@@ -179,8 +180,8 @@ final class ReconcileCommand implements Callable<Integer> {
             books = new LedgerBooks(warehouse, cluster, window).with(rows);
         }
         Report report = Reconciliation.of(books);
-        if (!account.isEmpty()) {
-            report = report.only(payer -> payer.account().equals(account));
+        if (!only.isEmpty()) {
+            report = report.only(payer -> payer.account().equals(only));
         }
         ReconcileOutput output =
                 new ReconcileOutput(report, cluster, window, zoneId, toleratedMs, all);

@@ -51,14 +51,18 @@ final class UsageCommand implements Callable<Integer> {
     @Option(names = "--to", required = true, description = "ISO 8601, exclusive, whole minutes.")
     String to = "";
 
-    @Option(names = "--cluster", defaultValue = "", description = "Only this cluster.")
-    String cluster = "";
+    @Option(names = "--cluster", paramLabel = "NAME", description = "Only this cluster.")
+    @Nullable String cluster;
 
-    @Option(names = "--grant", defaultValue = "", description = "Only this grant.")
-    String grant = "";
+    @Option(names = "--grant", paramLabel = "NAME", description = "Only this grant.")
+    @Nullable String grant;
 
-    @Option(names = "--account", defaultValue = "", description = "Only this account.")
-    String account = "";
+    @Option(
+            names = "--account",
+            paramLabel = "NAME",
+            description =
+                    "Only this account. Time nobody holds has none: --by account shows it without a name.")
+    @Nullable String account;
 
     @Option(names = "--zone", description = "Zone of times and days (default: key zone, UTC).")
     @Nullable String zone;
@@ -86,9 +90,9 @@ final class UsageCommand implements Callable<Integer> {
                             by,
                             instant("--from", from, zoneId),
                             instant("--to", to, zoneId),
-                            cluster,
-                            grant,
-                            account,
+                            only("--cluster", cluster),
+                            only("--grant", grant),
+                            only("--account", account),
                             zoneId,
                             basis);
         } catch (IllegalArgumentException e) {
@@ -108,6 +112,17 @@ final class UsageCommand implements Callable<Integer> {
         }
         out.flush();
         return ExitCode.DONE;
+    }
+
+    /**
+     * The name a filter asks for, empty without the filter. A variable that a script forgot to set
+     * must not widen the answer.
+     */
+    static String only(String option, @Nullable String name) {
+        if (name != null && name.isEmpty()) {
+            throw new UsageException(option + " is empty; give a name or leave it out");
+        }
+        return name == null ? "" : name;
     }
 
     /** A whole minute; without a zone it is one of that zone. */
