@@ -48,8 +48,8 @@ import picocli.CommandLine.Option;
 final class DemoCommand implements Callable<Integer> {
     private static final int SCRAPE_INTERVAL_S = 10;
 
-    /** Event time after the last record: the last window must end and settle. */
-    private static final long TAIL_MS = 210_000;
+    /** Event time after the last record: the last window must end; then it settles. */
+    private static final long TAIL_MS = 90_000;
 
     /** Below the data: where the records of the replay pass through the file reader. */
     private static final String REPLAY = "replay";
@@ -148,7 +148,7 @@ final class DemoCommand implements Callable<Integer> {
                 recording.beginMs() / 1000 + ".nodes.txt",
                 recording.nodes());
         List<DcgmScraper> scrapers = scrapers(exporters, clock);
-        long end = recording.endMs() + TAIL_MS;
+        long end = recording.endMs() + TAIL_MS + ledger.attribution().settleMs();
         long nextScrape = clock.millis();
         int next = 0;
         boolean accounted = false;

@@ -101,6 +101,8 @@ public final class GpuLedger implements Runnable {
     static CommandLine commandLine() {
         return new CommandLine(new GpuLedger())
                 .setCaseInsensitiveEnumValuesAllowed(true)
+                // A database may be called demo.
+                .setAllowSubcommandsAsOptionParameters(true)
                 // A mistyped option after a list of files is not one more file.
                 .setUnmatchedOptionsAllowedAsOptionParameters(false)
                 .setParameterExceptionHandler(GpuLedger::refuse)
@@ -219,13 +221,8 @@ public final class GpuLedger implements Runnable {
     /** The stack's own job reads the same file and inherits the environment. */
     private List<String> jobOptions() {
         List<String> options = new ArrayList<>();
-        configuration()
-                .file()
-                .ifPresent(
-                        file ->
-                                options.addAll(
-                                        List.of("--config", file.toAbsolutePath().toString())));
-        options.addAll(List.of("--database", configuration().get(Keys.CLICKHOUSE_DATABASE)));
+        configuration().file().ifPresent(file -> options.add("--config=" + file.toAbsolutePath()));
+        options.add("--database=" + configuration().get(Keys.CLICKHOUSE_DATABASE));
         return options;
     }
 

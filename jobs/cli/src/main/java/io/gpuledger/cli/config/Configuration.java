@@ -50,17 +50,15 @@ public final class Configuration {
         List<String> problems = new ArrayList<>();
         Optional<Path> file = file(named, environment);
         Map<String, Setting> settings = new HashMap<>();
+        // Checked as it is read: an override must not hide a mistake in it until it is gone.
         file.ifPresent(f -> settings.putAll(ConfigurationFile.read(f, problems)));
-        refuseRelative(settings, problems);
-        // Checked here too: an override must not hide a mistake in the file until it is gone.
-        settings.forEach((name, setting) -> check(name, setting, problems));
         settings.putAll(ofEnvironment(environment, problems));
         for (Given given : options) {
             Setting setting = new Setting(given.text(), given.option(), given.option());
             if (given.text().isEmpty()) {
                 problems.add(given.option() + " is empty; give a value or leave it out");
             } else {
-                check(given.key().name(), setting, problems);
+                given.key().check(setting, problems);
             }
             settings.put(given.key().name(), setting);
         }
@@ -88,21 +86,6 @@ public final class Configuration {
         return Files.exists(standard) ? Optional.of(standard) : Optional.empty();
     }
 
-    /** A path in a file must not depend on where the program is started. */
-    private static void refuseRelative(Map<String, Setting> settings, List<String> problems) {
-        for (Key<?> key : Keys.ALL) {
-            Setting setting = settings.get(key.name());
-            if (setting != null
-                    && key.type().unit().equals("path")
-                    && !setting.text().isEmpty()
-                    && !setting.text().matches("(?:/|~/).*")) {
-                problems.add(
-                        "%s %s is no whole path; begin it with / or ~/"
-                                .formatted(setting.subject(), setting.text()));
-            }
-        }
-    }
-
     private static Map<String, Setting> ofEnvironment(
             Map<String, String> environment, List<String> problems) {
         Map<String, Key<?>> byVariable = new LinkedHashMap<>();
@@ -120,7 +103,7 @@ public final class Configuration {
                                                                 .formatted(variable, n)));
                     } else if (!text.isEmpty()) {
                         Setting setting = new Setting(text, variable, variable);
-                        check(key.name(), setting, problems);
+                        key.check(setting, problems);
                         settings.put(key.name(), setting);
                     }
                 });
@@ -137,21 +120,6 @@ public final class Configuration {
         return known.keySet().stream()
                 .filter(name -> ConfigurationFile.distance(name, variable) <= MISTAKES)
                 .findFirst();
-    }
-
-    private static void check(String name, Setting setting, List<String> problems) {
-        Key<?> key = Keys.ALL.stream().filter(k -> k.name().equals(name)).findFirst().orElseThrow();
-        try {
-            key.read(setting.text());
-        } catch (BadValueException e) {
-            problems.add(problem(key, setting, e));
-        }
-    }
-
-    private static String problem(Key<?> key, Setting setting, BadValueException e) {
-        String shown = key.shown(setting.text());
-        return "%s %s%s"
-                .formatted(setting.subject(), shown.isEmpty() ? "" : shown + " ", e.getMessage());
     }
 
     private static void refuseTwoPasswords(Map<String, Setting> settings, List<String> problems) {
@@ -199,7 +167,7 @@ public final class Configuration {
             return key.read(given);
         } catch (BadValueException e) {
             throw new ConfigurationException(
-                    List.of(problem(key, new Setting(given, option, option), e)));
+                    List.of(key.problem(new Setting(given, option, option), e)));
         }
     }
 

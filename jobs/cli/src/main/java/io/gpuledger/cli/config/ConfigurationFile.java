@@ -7,6 +7,7 @@ import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import org.snakeyaml.engine.v2.api.LoadSettings;
 import org.snakeyaml.engine.v2.api.lowlevel.Compose;
 import org.snakeyaml.engine.v2.exceptions.Mark;
@@ -97,23 +98,37 @@ final class ConfigurationFile {
     }
 
     private void entry(String name, Node key, Node value) {
-        boolean isKey = Keys.ALL.stream().anyMatch(k -> k.name().equals(name));
-        if (!isKey && Keys.ALL.stream().anyMatch(k -> k.name().startsWith(name + "."))) {
+        Optional<Key<?>> known = Keys.named(name);
+        if (known.isEmpty() && Keys.ALL.stream().anyMatch(k -> k.name().startsWith(name + "."))) {
             section(name + ".", value);
-        } else if (!isKey) {
+        } else if (known.isEmpty()) {
             problems.add(at(key) + "unknown key '" + name + "'" + suggestion(name));
         } else if (value instanceof ScalarNode scalar) {
             String text = isNothing(scalar) ? "" : scalar.getValue();
-            Setting setting = new Setting(text, place(key), at(key) + name);
-            Setting before = settings.putIfAbsent(name, setting);
-            if (before != null) {
-                problems.add(
-                        "%s%s is given before, at %s; leave one out"
-                                .formatted(at(key), name, before.origin()));
-            }
+            set(known.get(), new Setting(text, place(key), at(key) + name));
         } else {
             problems.add(at(value) + name + " takes one value, not a list or section");
         }
+    }
+
+    private void set(Key<?> key, Setting setting) {
+        Setting before = settings.putIfAbsent(key.name(), setting);
+        if (before != null) {
+            problems.add(
+                    "%s is given before, at %s; leave one out"
+                            .formatted(setting.subject(), before.origin()));
+        } else if (isRelative(key, setting.text())) {
+            problems.add(
+                    "%s %s is no whole path; begin it with / or ~/"
+                            .formatted(setting.subject(), setting.text()));
+        } else {
+            key.check(setting, problems);
+        }
+    }
+
+    /** A path in a file must not depend on where the program is started. */
+    private static boolean isRelative(Key<?> key, String text) {
+        return key.type().unit().equals("path") && !text.isEmpty() && !text.matches("(?:/|~/).*");
     }
 
     private static boolean isNothing(ScalarNode scalar) {

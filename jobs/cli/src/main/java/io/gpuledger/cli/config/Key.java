@@ -1,5 +1,6 @@
 package io.gpuledger.cli.config;
 
+import java.util.List;
 import java.util.Locale;
 
 /**
@@ -24,6 +25,22 @@ public record Key<T>(String name, ValueType<T> type, String standard, String des
             throw new BadValueException("is empty; give a value or leave the key out");
         }
         return type.reader().read(text);
+    }
+
+    /** Says what is wrong with what somebody wrote, if anything. */
+    void check(Setting setting, List<String> problems) {
+        try {
+            read(setting.text());
+        } catch (BadValueException e) {
+            problems.add(problem(setting, e));
+        }
+    }
+
+    /** One line for people. */
+    String problem(Setting setting, BadValueException e) {
+        String shown = shown(setting.text());
+        return "%s %s%s"
+                .formatted(setting.subject(), shown.isEmpty() ? "" : shown + " ", e.getMessage());
     }
 
     /** The text for people: no secret, and no password of a URL. */

@@ -178,4 +178,8 @@ public final class Keys {
                     CHECKPOINTS);
 
     private Keys() {}
+
+    static Optional<Key<?>> named(String name) {
+        return ALL.stream().filter(key -> key.name().equals(name)).findFirst();
+    }
 }
