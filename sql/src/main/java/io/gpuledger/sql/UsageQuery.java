@@ -10,6 +10,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.StringJoiner;
 
 /**
  * Consumption between two instants by any keys, from minute rows, so that any whole minute is a
@@ -46,6 +47,9 @@ public final class UsageQuery {
                     replaceRegexpOne(formatDateTime(window_start, '%z', {zone:String}), '(..)$', ':\\\\1'),
                     ''))
             """;
+
+    /** Of the two hours of that night the one with the greater offset is the earlier. */
+    private static final String HOUR_START = "min(toStartOfHour(window_start, {zone:String}))";
 
     /** Key of the contract to its output columns and the constant expressions behind them. */
     private static final Map<String, Map<String, String>> KEYS = keys();
@@ -174,8 +178,19 @@ public final class UsageQuery {
                 )
                 """);
         sql.append("GROUP BY ").append(positions);
-        sql.append(" HAVING gpu_ms != 0 ORDER BY ").append(positions);
+        sql.append(" HAVING gpu_ms != 0 ORDER BY ").append(order());
         return new Result(columns, warehouse.query(sql.toString(), parameters()));
+    }
+
+    /**
+     * By the keys, hours as they come: the offset of a repeated one sorts the wrong way as text.
+     */
+    private String order() {
+        StringJoiner order = new StringJoiner(", ");
+        for (int i = 0; i < expressions.size(); i++) {
+            order.add(expressions.get(i).equals(HOUR) ? HOUR_START : "k" + i);
+        }
+        return order.toString();
     }
 
     private Map<String, String> parameters() {
@@ -222,7 +237,7 @@ public final class UsageQuery {
                   AND ({grant:String} = '' OR grant_id = {grant:String})
                   AND ({account:String} = '' OR account = {account:String})
                 """);
-        sql.append("GROUP BY ").append(positions).append(" ORDER BY ").append(positions);
+        sql.append("GROUP BY ").append(positions).append(" ORDER BY ").append(order());
         return new Result(columns, warehouse.query(sql.toString(), parameters()));
     }
 

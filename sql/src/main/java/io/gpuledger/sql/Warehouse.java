@@ -12,6 +12,7 @@ import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 
 /** ClickHouse over HTTP: statements, and queries with named parameters, never joined values. */
@@ -34,6 +35,15 @@ public final class Warehouse {
 
     public String url() {
         return url;
+    }
+
+    public String user() {
+        return user;
+    }
+
+    /** A secret: never for a message or a log. */
+    public String password() {
+        return password;
     }
 
     public String database() {
@@ -90,6 +100,12 @@ public final class Warehouse {
         try {
             HttpResponse<String> response =
                     http.send(request, HttpResponse.BodyHandlers.ofString());
+            if (!isClickHouse(response)) {
+                throw new WarehouseUnreachableException(
+                        "what answers at %s is no ClickHouse (HTTP %d); give its HTTP address with --clickhouse"
+                                .formatted(url, response.statusCode()),
+                        null);
+            }
             if (response.statusCode() != 200) {
                 throw new WarehouseRefusedException(
                         "ClickHouse at %s answered %d: %s"
@@ -105,6 +121,13 @@ public final class Warehouse {
             Thread.currentThread().interrupt();
             throw new WarehouseUnreachableException("interrupted while asking " + url, e);
         }
+    }
+
+    /** It names itself in every answer, and its errors begin with their number. */
+    private static boolean isClickHouse(HttpResponse<String> response) {
+        return response.headers().map().keySet().stream()
+                        .anyMatch(name -> name.toLowerCase(Locale.ROOT).startsWith("x-clickhouse-"))
+                || response.body().startsWith("Code: ");
     }
 
     /** ClickHouse reads a parameter's value as it reads a field of tab-separated text. */

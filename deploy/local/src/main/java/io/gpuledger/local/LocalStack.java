@@ -73,8 +73,18 @@ public final class LocalStack implements AutoCloseable {
      * @param cache what can be fetched again
      * @param clickHousePort 0: any free port
      * @param kafkaPort 0: any free port
+     * @param jobOptions what the attribution job is told besides where things are
      */
-    public record Options(Path data, Path cache, int clickHousePort, int kafkaPort) {}
+    public record Options(
+            Path data, Path cache, int clickHousePort, int kafkaPort, List<String> jobOptions) {
+        public Options {
+            jobOptions = List.copyOf(jobOptions);
+        }
+
+        public Options(Path data, Path cache, int clickHousePort, int kafkaPort) {
+            this(data, cache, clickHousePort, kafkaPort, List.of());
+        }
+    }
 
     /** What can be said of a service. */
     public enum State {
@@ -455,26 +465,30 @@ public final class LocalStack implements AutoCloseable {
                                     options.data().resolve("kafka").toString(),
                                     Integer.toString(port),
                                     Integer.toString(free())));
-            case ATTRIBUTION ->
-                    java.addAll(
-                            List.of(
-                                    "-Xmx2g",
-                                    "-cp",
-                                    classPath,
-                                    "io.gpuledger.cli.GpuLedger",
-                                    "--data",
-                                    options.data().toString(),
-                                    "--clickhouse",
-                                    clickHouseUrl(),
-                                    "--kafka",
-                                    kafkaBrokers(),
-                                    "run",
-                                    "attribution",
-                                    "--detached-from-terminal",
-                                    "--idle-seconds",
-                                    "5",
-                                    "--web-port",
-                                    Integer.toString(port)));
+            case ATTRIBUTION -> {
+                java.addAll(
+                        List.of(
+                                "-Xmx2g",
+                                "-cp",
+                                classPath,
+                                "io.gpuledger.cli.GpuLedger",
+                                "--data",
+                                options.data().toString(),
+                                "--clickhouse",
+                                clickHouseUrl(),
+                                "--kafka",
+                                kafkaBrokers()));
+                java.addAll(options.jobOptions());
+                java.addAll(
+                        List.of(
+                                "run",
+                                "attribution",
+                                "--detached-from-terminal",
+                                "--idle-seconds",
+                                "5",
+                                "--web-port",
+                                Integer.toString(port)));
+            }
         }
         return java;
     }

@@ -1,5 +1,6 @@
 package io.gpuledger.attribution;
 
+import io.gpuledger.core.usage.ReadingRules;
 import java.io.Serializable;
 
 /**
@@ -9,6 +10,8 @@ import java.io.Serializable;
  * @param horizonMs how far back later input changes a window, cut at whole hours
  * @param schedulerGapMs polls at most this far apart make the time between them known
  * @param futureMs a record observed this much later than Kafka got it has a wrong clock
+ * @param energyGapMs a counter's increase is spread over gaps up to this
+ * @param heldIdlePpm held time with at most this activity, in millionths, is idle
  * @param inputDigest 0 live; a backfill marks its rows with the digest of its inputs
  * @param revisionFloor no row gets a revision below this
  */
@@ -17,6 +20,8 @@ public record AttributionSettings(
         long horizonMs,
         long schedulerGapMs,
         long futureMs,
+        long energyGapMs,
+        long heldIdlePpm,
         long inputDigest,
         long revisionFloor)
         implements Serializable {
@@ -24,15 +29,60 @@ public record AttributionSettings(
     private static final long HOUR_MS = 3_600_000;
     private static final long UNBOUNDED = Long.MAX_VALUE / 4;
 
-    /** DESIGN section 6: settle 2 min, horizon 48 h, scheduler gap 5 min, future 5 min. */
+    /** What a site may choose; the names are those of {@link AttributionSettings}. */
+    public record Choice(
+            long settleMs,
+            long horizonMs,
+            long schedulerGapMs,
+            long futureMs,
+            long energyGapMs,
+            long heldIdlePpm) {
+        /** DESIGN section 6: settle 2 min, horizon 48 h, scheduler gap 5 min, future 5 min. */
+        public static final Choice STANDARD =
+                new Choice(
+                        120_000,
+                        48 * HOUR_MS,
+                        300_000,
+                        300_000,
+                        ReadingRules.STANDARD.energyGapMs(),
+                        ReadingRules.STANDARD.idlePpm());
+    }
+
+    /** Of a site that chose nothing. */
     public static AttributionSettings live(long revisionFloor) {
-        return new AttributionSettings(120_000, 48 * HOUR_MS, 300_000, 300_000, 0, revisionFloor);
+        return live(Choice.STANDARD, revisionFloor);
+    }
+
+    public static AttributionSettings live(Choice choice, long revisionFloor) {
+        return of(choice, choice.horizonMs(), choice.futureMs(), 0, revisionFloor);
+    }
+
+    /** Of a site that chose nothing. */
+    public static AttributionSettings backfill(long inputDigest, long revisionFloor) {
+        return backfill(Choice.STANDARD, inputDigest, revisionFloor);
     }
 
     /** Nothing is late in a backfill. */
-    public static AttributionSettings backfill(long inputDigest, long revisionFloor) {
+    public static AttributionSettings backfill(
+            Choice choice, long inputDigest, long revisionFloor) {
+        return of(choice, UNBOUNDED, UNBOUNDED, inputDigest, revisionFloor);
+    }
+
+    private static AttributionSettings of(
+            Choice choice, long horizonMs, long futureMs, long inputDigest, long revisionFloor) {
         return new AttributionSettings(
-                120_000, UNBOUNDED, 300_000, UNBOUNDED, inputDigest, revisionFloor);
+                choice.settleMs(),
+                horizonMs,
+                choice.schedulerGapMs(),
+                futureMs,
+                choice.energyGapMs(),
+                choice.heldIdlePpm(),
+                inputDigest,
+                revisionFloor);
+    }
+
+    ReadingRules readingRules() {
+        return new ReadingRules(energyGapMs, heldIdlePpm);
     }
 
     /** Nothing is late and nothing was written before. */

@@ -129,7 +129,7 @@ public final class HostAttributor
                         mapState("hours", Types.LONG, WindowState.class),
                         SinkTable.USAGE_HOUR,
                         settings);
-        samples = new Samples(getRuntimeContext());
+        samples = new Samples(getRuntimeContext(), settings.readingRules());
         used = getRuntimeContext().getMetricGroup().counter("recordsUsed");
         duplicate = getRuntimeContext().getMetricGroup().counter("recordsDuplicate");
         deadLettered = getRuntimeContext().getMetricGroup().counter("recordsDeadLettered");
@@ -429,7 +429,9 @@ public final class HostAttributor
         if (mark == TICK_MARK) {
             tick(host, context);
         } else if (mark == HOUR_MARK) {
-            writeHour(host, timestamp - settings.settleMs() - HOUR_MARK - HOUR_MS, context, out);
+            // A timer of an earlier start, with another settle, lies between two hours.
+            long end = floor(timestamp - settings.settleMs(), HOUR_MS);
+            writeHour(host, end - HOUR_MS, context, out);
         } else {
             writeMinute(host, timestamp - settings.settleMs() - WINDOW_MS, context, out);
         }
@@ -512,6 +514,8 @@ public final class HostAttributor
             host.generation = generation;
             writeAgain(minutes, WINDOW_MS, context);
             writeAgain(hours, HOUR_MS + HOUR_MARK, context);
+            // Windows that wait to be written wait by the settle of the earlier start.
+            touchAllThatExists(host, context);
         }
         touchNewlyKnown(host, context);
         setTick(host, watermark, context);

@@ -4,6 +4,7 @@ import io.gpuledger.core.time.Span;
 import io.gpuledger.core.usage.GpuSample;
 import io.gpuledger.core.usage.HostFacts;
 import io.gpuledger.core.usage.HostTimeline;
+import io.gpuledger.core.usage.ReadingRules;
 import io.gpuledger.core.usage.SlotReadings;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -38,9 +39,9 @@ final class Samples {
     static final int WIDTH = 4 + FIELDS;
 
     private static final long HOUR_MS = 3_600_000;
-    private static final long ENERGY_GAP_MS = 12 * HOUR_MS;
     private static final int CACHED_HOURS = 2_048;
 
+    private final ReadingRules rules;
     private final MapState<Integer, SeriesState> series;
     private final MapState<Long, SampleHour> hours;
 
@@ -56,7 +57,8 @@ final class Samples {
                 }
             };
 
-    Samples(RuntimeContext store) {
+    Samples(RuntimeContext store, ReadingRules rules) {
+        this.rules = rules;
         series =
                 store.getMapState(
                         new MapStateDescriptor<>(
@@ -254,9 +256,9 @@ final class Samples {
     }
 
     /** How far back a value speaks when {@code last} is the one before it. */
-    private static long reach(int field, long last, GpuSample sample) {
+    private long reach(int field, long last, GpuSample sample) {
         if (field == ENERGY) {
-            return sample.atMs() - last > ENERGY_GAP_MS ? sample.atMs() - 1 : last;
+            return sample.atMs() - last > rules.energyGapMs() ? sample.atMs() - 1 : last;
         }
         return Math.max(last, sample.atMs() - sample.coverMs());
     }
@@ -296,7 +298,8 @@ final class Samples {
                                             Samples::join));
         }
         Map<Integer, SlotReadings> readings = new HashMap<>();
-        bySlot.forEach((slot, byInstance) -> readings.put(slot, SlotReadings.of(byInstance)));
+        bySlot.forEach(
+                (slot, byInstance) -> readings.put(slot, SlotReadings.of(byInstance, rules)));
         return readings;
     }
 

@@ -11,6 +11,7 @@ import io.gpuledger.core.usage.HostFacts;
 import io.gpuledger.core.usage.HostInventory;
 import io.gpuledger.core.usage.HostRun;
 import io.gpuledger.core.usage.HostTimeline;
+import io.gpuledger.core.usage.ReadingRules;
 import io.gpuledger.core.usage.SlotReadings;
 import io.gpuledger.core.usage.UsageRow;
 import io.gpuledger.schemas.HostScrapeRecord;
@@ -182,7 +183,7 @@ final class PureEngine {
                                                 any.slicesPerGpu(),
                                                 SlotReadings.merged(samples)));
                             });
-                    readings.put(slot, SlotReadings.of(series));
+                    readings.put(slot, SlotReadings.of(series, ReadingRules.STANDARD));
                 });
         KnownTimes known = times.get(node.cluster);
         HostFacts facts =

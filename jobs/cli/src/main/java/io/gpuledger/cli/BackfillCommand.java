@@ -3,14 +3,16 @@ package io.gpuledger.cli;
 import io.gpuledger.attribution.AttributionSettings;
 import io.gpuledger.attribution.BackfillJob;
 import io.gpuledger.attribution.SpoolWriter;
+import io.gpuledger.cli.config.Keys;
 import io.gpuledger.collectors.dcgm.DcgmFileReader;
+import io.gpuledger.collectors.file.BadRecordException;
 import io.gpuledger.collectors.file.InputCount;
 import io.gpuledger.collectors.file.InputException;
 import io.gpuledger.collectors.file.InputFile;
 import io.gpuledger.collectors.file.InputFiles;
 import io.gpuledger.collectors.file.InputFormat;
+import io.gpuledger.collectors.file.Instants;
 import io.gpuledger.collectors.slurm.SlurmFileReader;
-import io.gpuledger.flink.ClickHouseSink;
 import io.gpuledger.local.LocalStack;
 import io.gpuledger.sql.BackfillRegister;
 import io.gpuledger.sql.Migrator;
@@ -27,13 +29,17 @@ import java.security.NoSuchAlgorithmException;
 import java.time.DateTimeException;
 import java.time.Instant;
 import java.time.ZoneId;
+import java.time.ZoneOffset;
 import java.util.ArrayList;
-import java.util.Comparator;
+import java.util.HashMap;
 import java.util.HexFormat;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.TreeMap;
+import java.util.TreeSet;
 import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine;
@@ -50,14 +56,17 @@ final class BackfillCommand implements Callable<Integer> {
     @CommandLine.ParentCommand GpuLedger ledger;
     @CommandLine.Spec CommandLine.Model.CommandSpec spec;
 
-    @Option(names = "--cluster", required = true, description = "Cluster; beats names inside.")
-    String cluster = "";
+    @Option(
+            names = "--cluster",
+            paramLabel = "NAME",
+            description = "Cluster; beats names inside (default: key cluster).")
+    @Nullable String givenCluster;
 
     @Option(
             names = "--zone",
-            defaultValue = "UTC",
-            description = "Zone of times without one (default: ${DEFAULT-VALUE}).")
-    String zone = "UTC";
+            paramLabel = "ZONE",
+            description = "Zone of times without one (default: key zone, UTC).")
+    @Nullable String givenZone;
 
     @Option(
             names = "--observed-at",
@@ -68,9 +77,8 @@ final class BackfillCommand implements Callable<Integer> {
     @Option(
             names = "--scrape-interval",
             paramLabel = "SECONDS",
-            defaultValue = "30",
-            description = "Interval of the scrapes (default: ${DEFAULT-VALUE}).")
-    int scrapeIntervalS = 30;
+            description = "Interval of the scrapes (default: key scrape_interval, 30 s).")
+    @Nullable String givenInterval;
 
     @Option(
             names = "--replace",
@@ -83,6 +91,9 @@ final class BackfillCommand implements Callable<Integer> {
     @Option(names = "--dcgm", arity = "1..*", paramLabel = "FILE", description = "DCGM files.")
     List<Path> dcgm = new ArrayList<>();
 
+    private String cluster = "";
+    private ZoneId zone = ZoneOffset.UTC;
+    private int scrapeIntervalS;
     private long unbalanced;
 
     @Override
@@ -90,21 +101,24 @@ final class BackfillCommand implements Callable<Integer> {
         if (slurm.isEmpty() && dcgm.isEmpty()) {
             throw new UsageException("give files with --slurm or --dcgm");
         }
-        if (cluster.isBlank()) {
-            throw new UsageException("--cluster is empty; give the cluster's name");
-        }
-        if (scrapeIntervalS < 1 || scrapeIntervalS > 3600) {
-            throw new UsageException(
-                    "--scrape-interval %d is out of range; give 1 to 3600"
-                            .formatted(scrapeIntervalS));
-        }
+        cluster = ledger.cluster(givenCluster);
+        zone = ledger.configuration().get(Keys.ZONE, "--zone", givenZone);
+        scrapeIntervalS =
+                (int)
+                        ledger.configuration()
+                                .get(
+                                        Keys.SCRAPE_INTERVAL,
+                                        "--scrape-interval",
+                                        GpuLedger.seconds(givenInterval))
+                                .toSeconds();
         InputFiles slurmFiles = InputFiles.expand(slurm);
         InputFiles dcgmFiles = InputFiles.expand(dcgm);
         refuseNothing("--slurm", slurm, slurmFiles);
         refuseNothing("--dcgm", dcgm, dcgmFiles);
-        long digest = digest(slurmFiles, dcgmFiles);
+        Map<InputFile, String> contents = contents(List.of(slurmFiles, dcgmFiles));
+        long digest = digest(contents);
         try (ScratchDirectory spool = ScratchDirectory.below(ledger.scratch(), "backfill")) {
-            SpoolSink sink = read(slurmFiles, dcgmFiles, spool.path());
+            SpoolSink sink = read(contents, spool.path());
             sink.refuseUnnamed();
             try (LocalStack stack = ledger.stack()) {
                 Warehouse warehouse = ledger.warehouse(stack);
@@ -116,9 +130,13 @@ final class BackfillCommand implements Callable<Integer> {
                 }
             }
             report(slurmFiles, dcgmFiles, sink);
-            return sink.deadLetters().isEmpty() && unbalanced == 0
-                    ? ExitCode.DONE
-                    : ExitCode.FINDINGS;
+            boolean whole =
+                    sink.deadLetters().isEmpty()
+                            && unbalanced == 0
+                            && sink.uncounted().isEmpty()
+                            && slurmFiles.ignored().stream()
+                                    .noneMatch(InputFiles.Ignored::holdsRecords);
+            return whole ? ExitCode.DONE : ExitCode.FINDINGS;
         }
     }
 
@@ -140,25 +158,31 @@ final class BackfillCommand implements Callable<Integer> {
     }
 
     /** Everything is read before anything is written: a bad file leaves no trace. */
-    private SpoolSink read(InputFiles slurmFiles, InputFiles dcgmFiles, Path spool)
+    private SpoolSink read(Map<InputFile, String> contents, Path spool)
             throws IOException, InputException {
         SlurmFileReader slurmReader =
                 new SlurmFileReader(
-                        new SlurmFileReader.Options(cluster, zoneId(), observedAtMs(observedAt)));
+                        new SlurmFileReader.Options(cluster, zone, observedAtMs(observedAt)));
         DcgmFileReader dcgmReader =
                 new DcgmFileReader(
                         new DcgmFileReader.Options(
                                 cluster, scrapeIntervalS * 1000, observedAtMs(observedAt)));
         try (SpoolWriter writer = new SpoolWriter(spool)) {
             SpoolSink sink = new SpoolSink(writer);
-            for (InputFiles files : List.of(slurmFiles, dcgmFiles)) {
-                for (InputFile file : files.files()) {
-                    if (file.format().family() == InputFormat.Family.SLURM) {
-                        slurmReader.read(file, sink);
-                    } else {
-                        dcgmReader.read(file, sink);
-                    }
+            Map<String, InputCount> counts = new HashMap<>();
+            for (Map.Entry<InputFile, String> input : contents.entrySet()) {
+                InputFile file = input.getKey();
+                InputCount original = counts.get(input.getValue());
+                if (original != null) {
+                    sink.count(InputCount.ofCopy(file.path().toString(), original));
+                    continue;
                 }
+                if (file.format().family() == InputFormat.Family.SLURM) {
+                    slurmReader.read(file, sink);
+                } else {
+                    dcgmReader.read(file, sink);
+                }
+                counts.put(input.getValue(), sink.lastCount());
             }
             return sink;
         }
@@ -228,8 +252,8 @@ final class BackfillCommand implements Callable<Integer> {
         long began = Math.max(floor, System.currentTimeMillis() * 1000);
         BackfillJob.run(
                 spool,
-                AttributionSettings.backfill(digest, began),
-                new ClickHouseSink(warehouse.url(), "default", "", warehouse.database()),
+                AttributionSettings.backfill(ledger.attribution(), digest, began),
+                GpuLedger.sinkInto(warehouse),
                 Math.min(2, Runtime.getRuntime().availableProcessors()));
         if (replace) {
             emptyStale(warehouse, "usage_minute", sink, began);
@@ -354,52 +378,64 @@ final class BackfillCommand implements Callable<Integer> {
         err.flush();
     }
 
-    private ZoneId zoneId() {
-        try {
-            return ZoneId.of(zone);
-        } catch (DateTimeException e) {
-            throw new UsageException(
-                    "--zone %s is no time zone; give one like Europe/Copenhagen".formatted(zone));
-        }
-    }
-
     static @Nullable Long observedAtMs(@Nullable String observedAt) {
         if (observedAt == null) {
             return null;
         }
         try {
-            return Instant.parse(observedAt).toEpochMilli();
-        } catch (DateTimeException e) {
+            return Instants.checked(Instant.parse(observedAt).toEpochMilli(), observedAt);
+        } catch (BadRecordException e) {
+            throw new UsageException("--observed-at " + e.detail());
+        } catch (DateTimeException | ArithmeticException e) {
             throw new UsageException(
                     "--observed-at %s is no instant; give one like 2026-11-23T12:00:00Z"
                             .formatted(observedAt));
         }
     }
 
-    /**
-     * The same files in any order are the same inputs; of a name only the time of observation
-     * counts.
-     */
-    private long digest(InputFiles slurmFiles, InputFiles dcgmFiles)
-            throws IOException, InputException {
-        List<String> hashes = new ArrayList<>();
-        for (InputFiles files : List.of(slurmFiles, dcgmFiles)) {
-            for (InputFile file : files.files()) {
+    /** What each file holds, in the order they are read: copies are equal. */
+    private static Map<InputFile, String> contents(List<InputFiles> groups) throws InputException {
+        Map<InputFile, String> contents = new LinkedHashMap<>();
+        for (InputFiles group : groups) {
+            for (InputFile file : group.files()) {
                 MessageDigest sha = sha256();
                 try (InputStream in = new DigestInputStream(file.open(), sha)) {
                     in.transferTo(java.io.OutputStream.nullOutputStream());
                 } catch (IOException e) {
                     throw InputFile.unreadable(file.path(), e);
                 }
-                hashes.add(HexFormat.of().formatHex(sha.digest()) + file.nameTimeMs());
+                contents.put(file, HexFormat.of().formatHex(sha.digest()) + file.nameTimeMs());
             }
         }
-        hashes.sort(Comparator.naturalOrder());
+        return contents;
+    }
+
+    /**
+     * The same files in any order, copies or not, are the same inputs; of a name only the time of
+     * observation counts.
+     */
+    private long digest(Map<InputFile, String> contents) {
+        Set<String> hashes = new TreeSet<>(contents.values());
         MessageDigest all = sha256();
         hashes.forEach(h -> all.update(h.getBytes(StandardCharsets.UTF_8)));
         all.update(
-                (cluster + zone + observedAt + scrapeIntervalS).getBytes(StandardCharsets.UTF_8));
+                (cluster + zone + observedAt + scrapeIntervalS + chosen())
+                        .getBytes(StandardCharsets.UTF_8));
         return ByteBuffer.wrap(all.digest()).getLong() | 1;
+    }
+
+    /** What the site chose that changes the rows of the same files; nothing where it chose none. */
+    private String chosen() {
+        AttributionSettings.Choice ours = ledger.attribution();
+        AttributionSettings.Choice standard = AttributionSettings.Choice.STANDARD;
+        boolean same =
+                ours.schedulerGapMs() == standard.schedulerGapMs()
+                        && ours.energyGapMs() == standard.energyGapMs()
+                        && ours.heldIdlePpm() == standard.heldIdlePpm();
+        return same
+                ? ""
+                : "|%d|%d|%d"
+                        .formatted(ours.schedulerGapMs(), ours.energyGapMs(), ours.heldIdlePpm());
     }
 
     private static MessageDigest sha256() {

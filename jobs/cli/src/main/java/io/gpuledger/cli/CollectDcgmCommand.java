@@ -1,5 +1,6 @@
 package io.gpuledger.cli;
 
+import io.gpuledger.cli.config.Keys;
 import io.gpuledger.collectors.dcgm.DcgmFileReader;
 import io.gpuledger.collectors.dcgm.DcgmScraper;
 import io.gpuledger.collectors.file.InputTally;
@@ -20,6 +21,7 @@ import java.util.concurrent.Executors;
 import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.ScheduledFuture;
 import java.util.concurrent.TimeUnit;
+import org.jspecify.annotations.Nullable;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
@@ -35,8 +37,11 @@ final class CollectDcgmCommand implements Callable<Integer> {
     @CommandLine.ParentCommand CollectCommand collect;
     @CommandLine.Spec CommandLine.Model.CommandSpec spec;
 
-    @Option(names = "--cluster", required = true, description = "Cluster of these exporters.")
-    String cluster = "";
+    @Option(
+            names = "--cluster",
+            paramLabel = "NAME",
+            description = "Cluster of these exporters (default: key cluster).")
+    @Nullable String givenCluster;
 
     @Option(
             names = "--target",
@@ -49,16 +54,23 @@ final class CollectDcgmCommand implements Callable<Integer> {
     @Option(
             names = "--interval",
             paramLabel = "SECONDS",
-            defaultValue = "30",
-            description = "Scrape interval (default: ${DEFAULT-VALUE}).")
-    int intervalS = 30;
+            description = "Scrape interval (default: key scrape_interval, 30 s).")
+    @Nullable String interval;
+
+    private String cluster = "";
 
     @Override
     public Integer call() throws InterruptedException, ExecutionException {
-        if (intervalS < 1 || intervalS > 3600) {
-            throw new UsageException(
-                    "--interval %d is out of range; give 1 to 3600".formatted(intervalS));
-        }
+        cluster = collect.ledger.cluster(givenCluster);
+        int intervalS =
+                (int)
+                        collect.ledger
+                                .configuration()
+                                .get(
+                                        Keys.SCRAPE_INTERVAL,
+                                        "--interval",
+                                        GpuLedger.seconds(interval))
+                                .toSeconds();
         HttpClient http = HttpClient.newBuilder().connectTimeout(Duration.ofSeconds(5)).build();
         ScheduledExecutorService timers = Executors.newScheduledThreadPool(THREADS);
         try (LocalStack stack = collect.ledger.stack();
@@ -107,7 +119,7 @@ final class CollectDcgmCommand implements Callable<Integer> {
             }
             publisher.flush();
         } catch (IOException e) {
-            err.println("gpu-ledger: " + target + ": " + e.getMessage() + "; trying again");
+            err.println("gpu-ledger: " + e.getMessage() + "; trying again");
             err.flush();
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();

@@ -49,8 +49,8 @@ import picocli.CommandLine.Option;
 final class DemoCommand implements Callable<Integer> {
     private static final int SCRAPE_INTERVAL_S = 10;
 
-    /** Event time after the last record: the last window must end and settle. */
-    private static final long TAIL_MS = 210_000;
+    /** Event time after the last record: the last window must end; then it settles. */
+    private static final long TAIL_MS = 90_000;
 
     private static final Duration PATIENCE = Duration.ofSeconds(90);
 
@@ -76,6 +76,7 @@ final class DemoCommand implements Callable<Integer> {
         if (speed < 1 || speed > 60) {
             throw new UsageException("--speed %d is out of range; give 1 to 60".formatted(speed));
         }
+        ledger.refuseServers("demo");
         Optional<ScratchDirectory> scratch =
                 ledger.data == null ? Optional.of(throwAway()) : Optional.empty();
         LocalStack stack =
@@ -124,7 +125,7 @@ final class DemoCommand implements Callable<Integer> {
     private void play(LocalStack stack, ScratchDirectory work) throws Exception {
         PrintWriter err = spec.commandLine().getErr();
         say(err, "Starting ClickHouse, Kafka and the attribution job ...");
-        Warehouse warehouse = ledger.warehouse(stack);
+        Warehouse warehouse = ledger.localWarehouse(stack);
         Migrator.migrate(warehouse);
         stack.ensureUp(EnumSet.allOf(Service.class));
         DemoRecording recording = DemoRecording.load();
@@ -182,7 +183,7 @@ final class DemoCommand implements Callable<Integer> {
                 recording.beginMs() / 1000 + ".nodes.txt",
                 recording.nodes());
         List<DcgmScraper> scrapers = scrapers(exporters, clock);
-        long end = recording.endMs() + TAIL_MS;
+        long end = recording.endMs() + TAIL_MS + ledger.attribution().settleMs();
         long nextScrape = clock.millis();
         int next = 0;
         boolean accounted = false;
@@ -344,7 +345,7 @@ final class DemoCommand implements Callable<Integer> {
         out.println("Try next:");
         String where = " --clickhouse " + stack.clickHouseUrl();
         if (once) {
-            String kept = ledger.data == null ? "demo-data" : ledger.data.toString();
+            String kept = ledger.data == null ? "demo-data" : ledger.data;
             where = " --data " + kept;
             if (ledger.data == null) {
                 out.println(

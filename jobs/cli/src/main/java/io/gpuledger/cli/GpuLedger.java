@@ -1,7 +1,13 @@
 package io.gpuledger.cli;
 
+import io.gpuledger.attribution.AttributionSettings;
+import io.gpuledger.cli.config.Configuration;
+import io.gpuledger.cli.config.ConfigurationException;
+import io.gpuledger.cli.config.Key;
+import io.gpuledger.cli.config.Keys;
 import io.gpuledger.collectors.file.InputException;
 import io.gpuledger.collectors.slurm.SlurmrestdException;
+import io.gpuledger.flink.ClickHouseSink;
 import io.gpuledger.flink.SinkUnreachableException;
 import io.gpuledger.local.LocalStack;
 import io.gpuledger.local.Service;
@@ -11,8 +17,9 @@ import io.gpuledger.sql.WarehouseRefusedException;
 import io.gpuledger.sql.WarehouseUnreachableException;
 import java.io.PrintWriter;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.EnumSet;
-import java.util.Optional;
+import java.util.List;
 import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine;
@@ -36,47 +43,55 @@ import picocli.CommandLine.Option;
             UsageCommand.class,
             ReconcileCommand.class,
             CollectCommand.class,
-            RunCommand.class
+            RunCommand.class,
+            ConfigCommand.class
         })
 public final class GpuLedger implements Runnable {
     @Option(
+            names = "--config",
+            paramLabel = "FILE",
+            description =
+                    "Configuration (default: GPU_LEDGER_CONFIG, else ~/.config/gpu-ledger/gpu-ledger.yaml if it is there); see config template.")
+    @Nullable String config;
+
+    @Option(
             names = "--data",
             paramLabel = "DIR",
-            description =
-                    "Data of the local stack (default: ~/.local/share/gpu-ledger, or GPU_LEDGER_DATA).")
-    @Nullable Path data;
+            description = "Data of the local stack (key data, default ~/.local/share/gpu-ledger).")
+    @Nullable String data;
 
     @Option(
             names = "--clickhouse",
             paramLabel = "URL",
             description =
-                    "ClickHouse over HTTP, for example http://127.0.0.1:8123 (default: the local stack's, or GPU_LEDGER_CLICKHOUSE_URL).")
+                    "ClickHouse over HTTP, for example http://127.0.0.1:8123 (key clickhouse.url, default the local stack's).")
     @Nullable String clickHouse;
 
     @Option(
             names = "--kafka",
             paramLabel = "BROKERS",
-            description =
-                    "Kafka as host:port (default: the local stack's, or GPU_LEDGER_KAFKA_BROKERS).")
+            description = "Kafka as host:port (key kafka.brokers, default the local stack's).")
     @Nullable String kafka;
 
     @Option(
             names = "--database",
-            defaultValue = "gpu_ledger",
-            description = "Database in ClickHouse (default: ${DEFAULT-VALUE}).")
-    String database = "gpu_ledger";
+            paramLabel = "NAME",
+            description = "Database in ClickHouse (key clickhouse.database, default gpu_ledger).")
+    @Nullable String database;
 
     @Option(
             names = "--clickhouse-port",
-            defaultValue = "0",
+            paramLabel = "PORT",
             description = "Port of the local ClickHouse (default: a free one).")
-    int clickHousePort;
+    @Nullable String clickHousePort;
 
     @Option(
             names = "--kafka-port",
-            defaultValue = "0",
+            paramLabel = "PORT",
             description = "Port of the local Kafka (default: a free one).")
-    int kafkaPort;
+    @Nullable String kafkaPort;
+
+    private @Nullable Configuration configuration;
 
     @CommandLine.Spec CommandLine.Model.CommandSpec spec;
 
@@ -87,6 +102,8 @@ public final class GpuLedger implements Runnable {
     static CommandLine commandLine() {
         return new CommandLine(new GpuLedger())
                 .setCaseInsensitiveEnumValuesAllowed(true)
+                // A database may be called demo.
+                .setAllowSubcommandsAsOptionParameters(true)
                 // A mistyped option after a list of files is not one more file.
                 .setUnmatchedOptionsAllowedAsOptionParameters(false)
                 .setParameterExceptionHandler(GpuLedger::refuse)
@@ -115,6 +132,12 @@ public final class GpuLedger implements Runnable {
             Exception thrown, CommandLine commandLine, CommandLine.ParseResult parsed) {
         PrintWriter err = commandLine.getErr();
         for (Throwable cause = thrown; cause != null; cause = cause.getCause()) {
+            if (cause instanceof ConfigurationException) {
+                String.valueOf(cause.getMessage())
+                        .lines()
+                        .forEach(line -> err.println("gpu-ledger: " + line));
+                return ExitCode.WRONG_USAGE;
+            }
             if (cause instanceof UsageException
                     || cause instanceof InputException
                     || cause instanceof WarehouseRefusedException) {
@@ -134,14 +157,51 @@ public final class GpuLedger implements Runnable {
         return ExitCode.UNREACHABLE;
     }
 
+    /** Read once, when a command first asks: help works with a broken file. */
+    Configuration configuration() {
+        Configuration read = configuration;
+        if (read == null) {
+            if (config != null && config.isEmpty()) {
+                throw new UsageException("--config is empty; give a file or leave it out");
+            }
+            Path named = config == null ? null : Path.of(config);
+            read = Configuration.read(named, System.getenv(), given());
+            configuration = read;
+        }
+        return read;
+    }
+
+    private List<Configuration.Given> given() {
+        List<Configuration.Given> given = new ArrayList<>();
+        given(given, Keys.DATA, "--data", data);
+        given(given, Keys.CLICKHOUSE_URL, "--clickhouse", clickHouse);
+        given(given, Keys.KAFKA_BROKERS, "--kafka", kafka);
+        given(given, Keys.CLICKHOUSE_DATABASE, "--database", database);
+        given(given, Keys.LOCAL_CLICKHOUSE_PORT, "--clickhouse-port", clickHousePort);
+        given(given, Keys.LOCAL_KAFKA_PORT, "--kafka-port", kafkaPort);
+        return given;
+    }
+
+    private static void given(
+            List<Configuration.Given> all, Key<?> key, String option, @Nullable String text) {
+        if (text != null) {
+            all.add(new Configuration.Given(key, option, text));
+        }
+    }
+
+    /** The cluster that was named, by option or configuration. */
+    String cluster(@Nullable String given) {
+        String cluster = configuration().get(Keys.CLUSTER, "--cluster", given);
+        if (cluster.isBlank()) {
+            throw new UsageException(
+                    "no cluster is named; give --cluster NAME, or cluster in gpu-ledger.yaml");
+        }
+        return cluster;
+    }
+
     /** Where the local stack keeps its data. */
     Path stackDirectory() {
-        if (data != null) {
-            return data.toAbsolutePath();
-        }
-        String home = System.getProperty("user.home");
-        String standard = Path.of(home, ".local", "share", "gpu-ledger").toString();
-        return Path.of(environment("GPU_LEDGER_DATA", standard)).toAbsolutePath();
+        return configuration().get(Keys.DATA);
     }
 
     /** The local stack's handle; the last to close one stops what was started on demand. */
@@ -150,16 +210,13 @@ public final class GpuLedger implements Runnable {
     }
 
     LocalStack stackIn(Path directory) {
-        port("--clickhouse-port", clickHousePort);
-        port("--kafka-port", kafkaPort);
-        String home = System.getProperty("user.home");
-        String standard = Path.of(home, ".cache", "gpu-ledger").toString();
         return LocalStack.open(
                 new LocalStack.Options(
                         directory,
-                        Path.of(environment("GPU_LEDGER_CACHE", standard)),
-                        clickHousePort,
-                        kafkaPort),
+                        configuration().get(Keys.CACHE),
+                        configuration().get(Keys.LOCAL_CLICKHOUSE_PORT),
+                        configuration().get(Keys.LOCAL_KAFKA_PORT),
+                        jobOptions()),
                 work());
     }
 
@@ -171,33 +228,60 @@ public final class GpuLedger implements Runnable {
                 .collect(Collectors.joining("-"));
     }
 
+    /** The stack's own job reads the same file and inherits the environment. */
+    private List<String> jobOptions() {
+        List<String> options = new ArrayList<>();
+        configuration().file().ifPresent(file -> options.add("--config=" + file.toAbsolutePath()));
+        options.add("--database=" + configuration().get(Keys.CLICKHOUSE_DATABASE));
+        return options;
+    }
+
     /** The ClickHouse that was named, else the local one, started when it is down. */
     Warehouse warehouse(LocalStack stack) {
-        if (namedClickHouse().isEmpty()) {
-            use(stack, Service.CLICKHOUSE);
-        }
-        return runningWarehouse(stack);
+        return isClickHouseNamed() ? namedWarehouse() : localWarehouse(stack);
     }
 
     /** The ClickHouse that was named, else the local one as it is. */
     Warehouse runningWarehouse(LocalStack stack) {
-        String url = namedClickHouse().orElseGet(stack::clickHouseUrl);
-        return new Warehouse(url, "default", "", database);
+        return isClickHouseNamed() ? namedWarehouse() : local(stack.clickHouseUrl());
     }
 
-    private Optional<String> namedClickHouse() {
-        String url = clickHouse != null ? clickHouse : environment("GPU_LEDGER_CLICKHOUSE_URL", "");
-        if (!url.isEmpty() && !url.matches("https?://[^/?#]+/?")) {
-            throw new UsageException(
-                    "--clickhouse %s is no URL of a server; give one like http://127.0.0.1:8123"
-                            .formatted(url));
-        }
-        return url.isEmpty() ? Optional.empty() : Optional.of(url);
+    private boolean isClickHouseNamed() {
+        return !configuration().get(Keys.CLICKHOUSE_URL).isEmpty();
+    }
+
+    private Warehouse namedWarehouse() {
+        return new Warehouse(
+                configuration().get(Keys.CLICKHOUSE_URL),
+                configuration().get(Keys.CLICKHOUSE_USER),
+                configuration().clickHousePassword(),
+                configuration().get(Keys.CLICKHOUSE_DATABASE));
+    }
+
+    /** The local ClickHouse, started when it is down. */
+    Warehouse localWarehouse(LocalStack stack) {
+        use(stack, Service.CLICKHOUSE);
+        return local(stack.clickHouseUrl());
+    }
+
+    /** The local ClickHouse that the stack told its own job of. */
+    Warehouse localWarehouse() {
+        return local(configuration().get(Keys.CLICKHOUSE_URL));
+    }
+
+    /** On loopback, without users. */
+    private Warehouse local(String url) {
+        return new Warehouse(url, "default", "", configuration().get(Keys.CLICKHOUSE_DATABASE));
+    }
+
+    static ClickHouseSink sinkInto(Warehouse warehouse) {
+        return new ClickHouseSink(
+                warehouse.url(), warehouse.user(), warehouse.password(), warehouse.database());
     }
 
     /** The Kafka that was named, else the local one, started when it is down. */
     String brokers(LocalStack stack) {
-        String brokers = kafka != null ? kafka : environment("GPU_LEDGER_KAFKA_BROKERS", "");
+        String brokers = configuration().get(Keys.KAFKA_BROKERS);
         if (!brokers.isEmpty()) {
             return brokers;
         }
@@ -215,8 +299,7 @@ public final class GpuLedger implements Runnable {
      * on this machine.
      */
     Path scratch() {
-        boolean dataNamed = data != null || !environment("GPU_LEDGER_DATA", "").isEmpty();
-        return namedClickHouse().isPresent() && !dataNamed
+        return isClickHouseNamed() && !configuration().isSet(Keys.DATA)
                 ? Path.of(System.getProperty("java.io.tmpdir"))
                 : scratchIn(stackDirectory());
     }
@@ -225,17 +308,29 @@ public final class GpuLedger implements Runnable {
         return data.resolve("tmp");
     }
 
-    private static void port(String option, int port) {
-        if (port < 0 || port > 65_535) {
+    /** A command that brings its own servers takes no others: half of it would ignore them. */
+    void refuseServers(String command) {
+        if (clickHouse != null || kafka != null) {
             throw new UsageException(
-                    "%s %d is no port; give 1 to 65535, or 0 for a free one"
-                            .formatted(option, port));
+                    "%s starts a ClickHouse and Kafka of its own; leave out %s"
+                            .formatted(command, clickHouse != null ? "--clickhouse" : "--kafka"));
         }
     }
 
-    private static String environment(String name, String otherwise) {
-        String value = System.getenv(name);
-        return value == null || value.isEmpty() ? otherwise : value;
+    /** How time is attributed. */
+    AttributionSettings.Choice attribution() {
+        return new AttributionSettings.Choice(
+                configuration().get(Keys.SETTLE).toMillis(),
+                configuration().get(Keys.HORIZON).toMillis(),
+                configuration().get(Keys.SCHEDULER_GAP).toMillis(),
+                configuration().get(Keys.FUTURE).toMillis(),
+                configuration().get(Keys.ENERGY_GAP).toMillis(),
+                configuration().get(Keys.HELD_IDLE_ACTIVITY));
+    }
+
+    /** An option that is a number of seconds where its key is a duration. */
+    static @Nullable String seconds(@Nullable String given) {
+        return given != null && given.matches("\\d+") ? given + "s" : given;
     }
 
     @Override

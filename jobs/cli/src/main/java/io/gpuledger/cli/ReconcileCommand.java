@@ -1,5 +1,6 @@
 package io.gpuledger.cli;
 
+import io.gpuledger.cli.config.Keys;
 import io.gpuledger.collectors.file.InputException;
 import io.gpuledger.collectors.slurm.SlurmFileReader;
 import io.gpuledger.collectors.slurm.SlurmrestdAccounting;
@@ -18,7 +19,6 @@ import java.math.BigDecimal;
 import java.net.URI;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.time.DateTimeException;
 import java.time.Duration;
 import java.time.Instant;
 import java.time.ZoneId;
@@ -83,8 +83,11 @@ final class ReconcileCommand implements Callable<Integer> {
     @CommandLine.ParentCommand GpuLedger ledger;
     @CommandLine.Spec CommandLine.Model.CommandSpec spec;
 
-    @Option(names = "--cluster", required = true, description = "Cluster in the ledger.")
-    String cluster = "";
+    @Option(
+            names = "--cluster",
+            paramLabel = "NAME",
+            description = "Cluster in the ledger (default: key cluster).")
+    @Nullable String givenCluster;
 
     @Option(
             names = "--sacct",
@@ -117,10 +120,9 @@ final class ReconcileCommand implements Callable<Integer> {
 
     @Option(
             names = "--zone",
-            defaultValue = "UTC",
             description =
-                    "Zone of times without one, in files and options, and of the table (default: ${DEFAULT-VALUE}).")
-    String zone = "UTC";
+                    "Zone of times without one, in files and options, and of the table (default: key zone, UTC).")
+    @Nullable String zone;
 
     @Option(
             names = "--observed-at",
@@ -130,8 +132,8 @@ final class ReconcileCommand implements Callable<Integer> {
                             + " else the latest time in them).")
     @Nullable String observedAt;
 
-    @Option(names = "--account", defaultValue = "", description = "Only this account, by name.")
-    String account = "";
+    @Option(names = "--account", paramLabel = "NAME", description = "Only this account, by name.")
+    @Nullable String account;
 
     @Option(
             names = "--tolerance",
@@ -158,11 +160,15 @@ final class ReconcileCommand implements Callable<Integer> {
     @Option(names = "--json", description = "Short for --format json.")
     boolean json;
 
+    private String cluster = "";
+
     @Override
     public Integer call() throws InputException, SlurmrestdException, IOException {
-        ZoneId zoneId = zoneId();
+        cluster = ledger.cluster(givenCluster);
+        ZoneId zoneId = ledger.configuration().get(Keys.ZONE, "--zone", zone);
         Span window = window(zoneId);
         long toleratedMs = toleratedMs();
+        String only = UsageCommand.only("--account", account);
         if (sacct.isEmpty() == (slurmrestd == null)) {
             throw new UsageException("give accounting, either --sacct FILE... or --slurmrestd URL");
         }
@@ -174,8 +180,8 @@ final class ReconcileCommand implements Callable<Integer> {
             books = new LedgerBooks(warehouse, cluster, window).with(rows);
         }
         Report report = Reconciliation.of(books);
-        if (!account.isEmpty()) {
-            report = report.only(payer -> payer.account().equals(account));
+        if (!only.isEmpty()) {
+            report = report.only(payer -> payer.account().equals(only));
         }
         ReconcileOutput output =
                 new ReconcileOutput(report, cluster, window, zoneId, toleratedMs, all);
@@ -244,15 +250,6 @@ final class ReconcileCommand implements Callable<Integer> {
         }
         return new SlurmrestdAccounting.Options(
                 base, token == null ? null : user, token, CONNECT_TIMEOUT, ANSWER_TIMEOUT);
-    }
-
-    private ZoneId zoneId() {
-        try {
-            return ZoneId.of(zone);
-        } catch (DateTimeException e) {
-            throw new UsageException(
-                    "--zone %s is no time zone; give one like Europe/Copenhagen".formatted(zone));
-        }
     }
 
     private Span window(ZoneId zoneId) {

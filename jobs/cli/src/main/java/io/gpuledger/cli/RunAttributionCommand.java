@@ -2,7 +2,8 @@ package io.gpuledger.cli;
 
 import io.gpuledger.attribution.AttributionJob;
 import io.gpuledger.attribution.AttributionSettings;
-import io.gpuledger.flink.ClickHouseSink;
+import io.gpuledger.cli.config.Configuration;
+import io.gpuledger.cli.config.Keys;
 import io.gpuledger.flink.LocalFlink;
 import io.gpuledger.local.LocalStack;
 import io.gpuledger.local.ServiceLog;
@@ -12,7 +13,7 @@ import io.gpuledger.sql.Warehouse;
 import java.nio.file.Path;
 import java.util.Map;
 import java.util.concurrent.Callable;
-import org.apache.flink.configuration.Configuration;
+import org.apache.flink.configuration.StateRecoveryOptions;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
@@ -28,24 +29,30 @@ final class RunAttributionCommand implements Callable<Integer> {
 
     @Option(
             names = "--web-port",
-            defaultValue = "8081",
-            description = "Port of Flink's pages on loopback (default: ${DEFAULT-VALUE}).")
-    int webPort;
+            paramLabel = "PORT",
+            description =
+                    "Port of Flink's pages on loopback (key attribution.web_port, default 8081).")
+    @Nullable String webPort;
 
     @Option(
             names = "--checkpoints",
             paramLabel = "DIR",
-            description = "Where checkpoints are kept (default: below --data).")
-    @Nullable Path checkpoints;
+            description =
+                    "Where checkpoints are kept (key attribution.checkpoints, default below --data).")
+    @Nullable String checkpoints;
 
-    @Option(names = "--parallelism", defaultValue = "2", description = "Subtasks per operator.")
-    int parallelism;
+    @Option(
+            names = "--parallelism",
+            paramLabel = "N",
+            description = "Subtasks per operator (key attribution.parallelism, default 2).")
+    @Nullable String parallelism;
 
     @Option(
             names = "--idle-seconds",
-            defaultValue = "60",
-            description = "A silent source holds back event time at most this long.")
-    int idleSeconds;
+            paramLabel = "SECONDS",
+            description =
+                    "A silent source holds back event time at most this long (key attribution.source_idle, default 60 s).")
+    @Nullable String idleSeconds;
 
     @Option(names = "--detached-from-terminal", hidden = true)
     boolean detached;
@@ -59,7 +66,9 @@ final class RunAttributionCommand implements Callable<Integer> {
         try (LocalStack stack = run.ledger.stack();
                 ScratchDirectory scratch =
                         ScratchDirectory.below(GpuLedger.scratchIn(stack.directory()), "flink")) {
-            Warehouse warehouse = run.ledger.warehouse(stack);
+            Configuration configuration = run.ledger.configuration();
+            Warehouse warehouse =
+                    detached ? run.ledger.localWarehouse() : run.ledger.warehouse(stack);
             String brokers = run.ledger.brokers(stack);
             Migrator.migrate(warehouse);
             long floor =
@@ -73,18 +82,28 @@ final class RunAttributionCommand implements Callable<Integer> {
                                     .get(0)
                                     .get(0));
             Path directory =
-                    checkpoints != null ? checkpoints : stack.directory().resolve("checkpoints");
-            Configuration flink =
+                    configuration
+                            .get(Keys.CHECKPOINTS, "--checkpoints", checkpoints)
+                            .orElse(stack.directory().resolve("checkpoints"));
+            AttributionSettings.Choice choice = run.ledger.attribution();
+            org.apache.flink.configuration.Configuration flink =
                     LocalFlink.temporaryIn(
-                            scratch.path(), LocalFlink.configuration(webPort, directory));
+                            scratch.path(),
+                            LocalFlink.configuration(
+                                    configuration.get(Keys.WEB_PORT, "--web-port", webPort),
+                                    directory));
+            CheckpointedHorizon.in(directory)
+                    .begin(choice.horizonMs(), flink.contains(StateRecoveryOptions.SAVEPOINT_PATH));
             AttributionJob.build(
                             flink,
                             brokers,
-                            new ClickHouseSink(
-                                    warehouse.url(), "default", "", warehouse.database()),
-                            AttributionSettings.live(floor),
-                            parallelism,
-                            java.time.Duration.ofSeconds(idleSeconds))
+                            GpuLedger.sinkInto(warehouse),
+                            AttributionSettings.live(choice, floor),
+                            configuration.get(Keys.PARALLELISM, "--parallelism", parallelism),
+                            configuration.get(
+                                    Keys.SOURCE_IDLE,
+                                    "--idle-seconds",
+                                    GpuLedger.seconds(idleSeconds)))
                     .execute("gpu-ledger attribution");
         }
         return ExitCode.DONE;

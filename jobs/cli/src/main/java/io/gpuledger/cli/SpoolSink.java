@@ -50,6 +50,11 @@ final class SpoolSink implements InputSink {
         return counts;
     }
 
+    /** Of the file that was read last. */
+    InputCount lastCount() {
+        return counts.get(counts.size() - 1);
+    }
+
     long firstMs() {
         return firstMs;
     }

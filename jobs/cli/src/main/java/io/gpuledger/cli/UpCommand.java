@@ -21,8 +21,9 @@ final class UpCommand implements Callable<Integer> {
 
     @Override
     public Integer call() {
+        ledger.refuseServers("up");
         try (LocalStack stack = ledger.stack()) {
-            Migrator.migrate(ledger.warehouse(stack));
+            Migrator.migrate(ledger.localWarehouse(stack));
             stack.ensureUp(EnumSet.allOf(Service.class));
             stack.leaveRunning();
             PrintWriter out = spec.commandLine().getOut();

@@ -1,5 +1,6 @@
 package io.gpuledger.cli;
 
+import io.gpuledger.cli.config.Keys;
 import io.gpuledger.local.LocalStack;
 import io.gpuledger.sql.Migrator;
 import io.gpuledger.sql.UsageQuery;
@@ -50,17 +51,21 @@ final class UsageCommand implements Callable<Integer> {
     @Option(names = "--to", required = true, description = "ISO 8601, exclusive, whole minutes.")
     String to = "";
 
-    @Option(names = "--cluster", defaultValue = "", description = "Only this cluster.")
-    String cluster = "";
+    @Option(names = "--cluster", paramLabel = "NAME", description = "Only this cluster.")
+    @Nullable String cluster;
 
-    @Option(names = "--grant", defaultValue = "", description = "Only this grant.")
-    String grant = "";
+    @Option(names = "--grant", paramLabel = "NAME", description = "Only this grant.")
+    @Nullable String grant;
 
-    @Option(names = "--account", defaultValue = "", description = "Only this account.")
-    String account = "";
+    @Option(
+            names = "--account",
+            paramLabel = "NAME",
+            description =
+                    "Only this account. Time nobody holds has none: --by account shows it without a name.")
+    @Nullable String account;
 
-    @Option(names = "--zone", defaultValue = "UTC", description = "Zone of times and days.")
-    String zone = "UTC";
+    @Option(names = "--zone", description = "Zone of times and days (default: key zone, UTC).")
+    @Nullable String zone;
 
     @Option(
             names = "--basis",
@@ -77,13 +82,7 @@ final class UsageCommand implements Callable<Integer> {
 
     @Override
     public Integer call() {
-        ZoneId zoneId;
-        try {
-            zoneId = ZoneId.of(zone);
-        } catch (DateTimeException e) {
-            throw new UsageException(
-                    "--zone %s is no time zone; give one like Europe/Copenhagen".formatted(zone));
-        }
+        ZoneId zoneId = ledger.configuration().get(Keys.ZONE, "--zone", zone);
         UsageQuery query;
         try {
             query =
@@ -91,9 +90,9 @@ final class UsageCommand implements Callable<Integer> {
                             by,
                             instant("--from", from, zoneId),
                             instant("--to", to, zoneId),
-                            cluster,
-                            grant,
-                            account,
+                            only("--cluster", cluster),
+                            only("--grant", grant),
+                            only("--account", account),
                             zoneId,
                             basis);
         } catch (IllegalArgumentException e) {
@@ -113,6 +112,17 @@ final class UsageCommand implements Callable<Integer> {
         }
         out.flush();
         return ExitCode.DONE;
+    }
+
+    /**
+     * The name a filter asks for, empty without the filter. A variable that a script forgot to set
+     * must not widen the answer.
+     */
+    static String only(String option, @Nullable String name) {
+        if (name != null && name.isEmpty()) {
+            throw new UsageException(option + " is empty; give a name or leave it out");
+        }
+        return name == null ? "" : name;
     }
 
     /** A whole minute; without a zone it is one of that zone. */

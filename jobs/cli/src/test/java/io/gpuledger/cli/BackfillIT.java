@@ -164,7 +164,7 @@ class BackfillIT {
                             "--format=csv");
             assertThat(outcome.out().lines().skip(1).map(l -> l.substring(0, l.indexOf(",0,"))))
                     .containsExactly(
-                            "2026-10-25T02:00+01:00,3600000", "2026-10-25T02:00+02:00,3600000");
+                            "2026-10-25T02:00+02:00,3600000", "2026-10-25T02:00+01:00,3600000");
         }
     }
 
@@ -204,7 +204,7 @@ class BackfillIT {
 
         Outcome replaced =
                 run(database, "backfill", "--cluster=fakehpc", "--replace", "--slurm", accounting);
-        assertThat(replaced.exit()).as(replaced.err()).isZero();
+        assertThat(replaced.exit()).as(replaced.err()).isEqualTo(ExitCode.FINDINGS);
         // Accounting alone cannot tell whose part of a card a shard is, and says so.
         assertThat(replaced.err()).contains("2 jobs hold shards");
         String buckets = run(database, "usage", "--by=slot", HOUR, TO, "--format=csv").out();
@@ -223,7 +223,8 @@ class BackfillIT {
         try (Stream<Path> files = Files.walk(recording)) {
             files.map(Path::toString).filter(f -> f.contains("nodes")).forEach(counted::add);
         }
-        assertThat(run(counted.toArray(String[]::new)).exit()).isZero();
+        // Shards of cards that nobody names are a finding.
+        assertThat(run(counted.toArray(String[]::new)).exit()).isEqualTo(ExitCode.FINDINGS);
         String before = run(database, "usage", "--by=slot", HOUR, TO, "--format=csv").out();
         Warehouse counts = new Warehouse(stack.clickHouseUrl(), "default", "", "positions");
         assertThat(counts.query("SELECT sum(gpu_ms) FROM usage_hour_current", Map.of()))
@@ -318,6 +319,84 @@ class BackfillIT {
                         .execute("--clickhouse=http://127.0.0.1:1", "usage", "--by=run", HOUR, TO);
         assertThat(exit).isEqualTo(ExitCode.UNREACHABLE);
         assertThat(err.toString()).hasLineCount(1).contains("does not answer");
+    }
+
+    @Test
+    void records_of_a_copied_file_are_duplicates_and_the_inputs_are_the_same() throws IOException {
+        Path folder = Files.createDirectories(directory.resolve("copies"));
+        String text =
+                "JobIDRaw|State|Start|End|NodeList|Account|User|AllocTRES\n"
+                        + "1|COMPLETED|1795434848|1795434862|n1|g1|alice|gres/gpu=1\n"
+                        + "2|COMPLETED|1795434848|1795434862|n2|g1|alice|gres/gpu=1\n";
+        Files.writeString(folder.resolve("a.psv"), text);
+        String[] command = {"--database=copies", "backfill", "--cluster=c", "--slurm", folder + ""};
+        assertThat(run(command).exit()).isZero();
+        Files.writeString(folder.resolve("b.psv"), text);
+
+        Outcome outcome = run(command);
+
+        assertThat(outcome.exit()).as(outcome.err()).isZero();
+        assertThat(outcome.err())
+                .contains("nothing to change", "4 records: 2 used, 2 duplicate, 0 ignored");
+    }
+
+    @Test
+    void what_was_chosen_reaches_the_rows_and_makes_other_inputs() throws IOException {
+        Path file = directory.resolve("polls.psv");
+        Files.writeString(
+                file,
+                "JobIDRaw|State|Start|End|NodeList|Account|User|AllocTRES\n"
+                        + "1|COMPLETED|1795434840|1795435440|n1|g1|alice|gres/gpu=1\n");
+        Path node = directory.resolve("1795434840.n1.txt");
+        Files.writeString(node, "NodeName=n1 Gres=gpu:h100:1\n   State=MIXED\n");
+        Path samples = directory.resolve("samples.prom");
+        StringBuilder text = new StringBuilder();
+        for (int t = 0; t <= 20; t++) {
+            text.append(
+                    "DCGM_FI_PROF_GR_ENGINE_ACTIVE{gpu=\"0\",UUID=\"GPU-0\",Hostname=\"n1\"} 0.04 %d000%n"
+                            .formatted(1795434840 + 30 * t));
+        }
+        Files.writeString(samples, text);
+        Path config = directory.resolve("chosen.yaml");
+        Files.writeString(config, "cluster: c\nattribution:\n  held_idle_activity: 5%\n");
+        List<String> command =
+                List.of(
+                        "--database=chosen",
+                        "backfill",
+                        "--slurm",
+                        file + "",
+                        node + "",
+                        "--dcgm",
+                        samples + "");
+        List<String> chosen = new ArrayList<>(List.of("--config=" + config));
+        chosen.addAll(command);
+
+        Outcome outcome = run(chosen.toArray(String[]::new));
+        assertThat(outcome.exit()).as(outcome.err()).isZero();
+        assertThat(
+                        run("--database=chosen", "usage", "--by=account", HOUR, TO, "--format=csv")
+                                .out())
+                .contains(",600000\n");
+
+        Files.writeString(config, "cluster: c\n");
+        assertThat(run(chosen.toArray(String[]::new)).err()).contains("--replace");
+    }
+
+    @Test
+    void rows_without_their_header_in_a_directory_are_a_finding() throws IOException {
+        Path folder = Files.createDirectories(directory.resolve("headless"));
+        String row = "1|COMPLETED|1795434848|1795434862|n1|g1|alice|gres/gpu=1\n";
+        Files.writeString(
+                folder.resolve("whole.psv"),
+                "JobIDRaw|State|Start|End|NodeList|Account|User|AllocTRES\n" + row);
+        Files.writeString(folder.resolve("headless.psv"), row);
+
+        Outcome outcome =
+                run("--database=headless", "backfill", "--cluster=c", "--slurm", folder.toString());
+
+        assertThat(outcome.exit()).isEqualTo(ExitCode.FINDINGS);
+        assertThat(outcome.err())
+                .contains("headless.psv: looks like sacct rows without the header");
     }
 
     private static List<List<String>> currentRows(String database) {

@@ -13,12 +13,21 @@ import org.junit.jupiter.api.Test;
 
 /** The whole product, live: exporters, Kafka, the streaming job, ClickHouse. */
 class DemoIT {
+    private static final String FROM = "--from=2026-11-23T11:00";
+    private static final String TO = "--to=2026-11-23T13:00";
+
     /** Below target: the demo's services write until this process ends. */
     private static Path directory;
+
+    private static Path config;
 
     @BeforeAll
     static void directory() throws IOException {
         directory = Files.createTempDirectory(Path.of("target").toAbsolutePath(), "demo");
+        config = Files.createTempFile(directory.getParent(), "demo", ".yaml");
+        Files.writeString(
+                config,
+                "clickhouse:\n  database: demo\nattribution:\n  held_idle_activity: 100%\n");
     }
 
     @Test
@@ -27,17 +36,23 @@ class DemoIT {
         assertThat(demo.exit()).as(demo.err()).isZero();
         assertThat(demo.out()).contains("Rows that break the closed balance: 0", "g3a");
 
-        Outcome usage =
-                run(
-                        "usage",
-                        "--by=run",
-                        "--from=2026-11-23T11:00",
-                        "--to=2026-11-23T13:00",
-                        "--format=csv");
+        Outcome usage = run("usage", "--by=run", FROM, TO, "--format=csv");
         assertThat(usage.exit()).as(usage.err()).isZero();
         Map<String, String> held = HeldTruth.ofUsage(usage.out());
         assertThat(held.remove(HeldTruth.LOST_RUN)).isEqualTo("11.000");
         assertThat(held).isEqualTo(HeldTruth.expected());
+
+        // What the file says is idle: all of it, and the stack's own job must have read that.
+        String[] allocated =
+                run("usage", "--by=bucket", FROM, TO, "--format=csv")
+                        .out()
+                        .lines()
+                        .filter(line -> line.startsWith("ALLOCATED,"))
+                        .findFirst()
+                        .orElseThrow()
+                        .split(",", -1);
+        String covered = allocated[9];
+        assertThat(allocated[12]).isEqualTo(covered).isNotEqualTo("0");
     }
 
     private record Outcome(int exit, String out, String err) {}
@@ -45,9 +60,10 @@ class DemoIT {
     private static Outcome run(String... words) {
         StringWriter out = new StringWriter();
         StringWriter err = new StringWriter();
-        String[] all = new String[words.length + 1];
+        String[] all = new String[words.length + 2];
         all[0] = "--data=" + directory;
-        System.arraycopy(words, 0, all, 1, words.length);
+        all[1] = "--config=" + config;
+        System.arraycopy(words, 0, all, 2, words.length);
         int exit =
                 GpuLedger.commandLine()
                         .setOut(new PrintWriter(out))

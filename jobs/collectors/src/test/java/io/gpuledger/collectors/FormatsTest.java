@@ -243,6 +243,28 @@ class FormatsTest {
         assertThat(n.ignored()).containsEntry("blank", 1L);
     }
 
+    /** {@code cat november.psv.gz november.psv.gz}. */
+    @Test
+    void files_one_after_the_other_are_one_and_their_headers_no_records() throws Exception {
+        ByteArrayOutputStream packed = new ByteArrayOutputStream();
+        for (int job = 1; job <= 3; job++) {
+            try (GZIPOutputStream g = new GZIPOutputStream(packed)) {
+                String text =
+                        "JobIDRaw|State|Start|End|NodeList|Account|User|AllocTRES\n%d|COMPLETED|1795434848|1795434862|n1|g1|alice|gres/gpu=1\n";
+                g.write(text.formatted(job).getBytes(StandardCharsets.UTF_8));
+            }
+        }
+        Path file = dir.resolve("joined.psv.gz");
+        Files.write(file, packed.toByteArray());
+
+        Collected c = Collected.of(file);
+
+        assertThat(c.jobs).extracting(JobSnapshotRecord::getRawJobId).containsExactly(1L, 2L, 3L);
+        assertThat(c.deadLetters).isEmpty();
+        assertThat(c.counts.get(0).ignored())
+                .containsExactly(java.util.Map.entry("repeated header", 2L));
+    }
+
     @Test
     void files_that_cannot_be_used() throws Exception {
         ByteArrayOutputStream packed = new ByteArrayOutputStream();
@@ -254,6 +276,21 @@ class FormatsTest {
         Path cut = dir.resolve("cut.gz");
         Files.write(cut, Arrays.copyOf(packed.toByteArray(), packed.size() / 2));
         assertThatThrownBy(() -> Collected.of(cut)).hasMessageContaining("truncated");
+        for (int surplus : new int[] {1, 7, 8, 9, 18, 19, 40, 9_000}) {
+            Path rest = dir.resolve("rest.gz");
+            byte[] whole = packed.toByteArray();
+            byte[] more = Arrays.copyOf(whole, whole.length + surplus);
+            Arrays.fill(more, whole.length, more.length, (byte) 'x');
+            Files.write(rest, more);
+            assertThatThrownBy(() -> Collected.of(rest))
+                    .hasMessageContaining(surplus + " bytes follow its end");
+        }
+        Path broken = dir.resolve("broken.json");
+        Files.writeString(broken, "{\"jobs\": [\n  {\"job_id\": 1,\n");
+        assertThatThrownBy(() -> Collected.of(broken))
+                .hasMessageMatching(
+                        ".*broken\\.json: JSON is broken at line 3, column 1 \\(Unexpected"
+                                + " end-of-input[^\\[]*\\); write it again");
         Path binary = dir.resolve("b");
         Files.write(binary, new byte[] {1, 0, 2});
         assertThatThrownBy(() -> Collected.of(binary)).hasMessageContaining("binary");

@@ -1,6 +1,7 @@
 package io.gpuledger.collectors.file;
 
 import java.util.SortedMap;
+import java.util.TreeMap;
 
 /**
  * What became of the records of one file: read = used + duplicate + ignored + dead-lettered.
@@ -14,6 +15,11 @@ public record InputCount(
         SortedMap<String, Long> ignored,
         long deadLettered,
         long droppedFields) {
+
+    /** A file with the content of one that was read: all its records are known. */
+    public static InputCount ofCopy(String file, InputCount original) {
+        return new InputCount(file, original.read(), 0, original.read(), new TreeMap<>(), 0, 0);
+    }
 
     public boolean balanced() {
         long sum = used + duplicate + deadLettered;

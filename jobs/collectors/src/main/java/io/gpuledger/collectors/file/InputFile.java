@@ -9,7 +9,6 @@ import java.nio.file.Path;
 import java.util.OptionalLong;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
-import java.util.zip.GZIPInputStream;
 import java.util.zip.ZipException;
 
 /** One file of a known format. */
@@ -34,7 +33,7 @@ public record InputFile(Path path, InputFormat format) {
             int second = raw.read();
             raw.reset();
             if (first == 0x1f && second == 0x8b) {
-                return new BufferedInputStream(new GZIPInputStream(raw, BUFFER), BUFFER);
+                return new BufferedInputStream(WholeGzip.of(raw, BUFFER), BUFFER);
             }
             return raw;
         } catch (IOException e) {

@@ -30,6 +30,8 @@ public record InputFiles(List<InputFile> files, List<Ignored> ignored) {
     private static final Pattern BLANKS = Pattern.compile(" +");
     private static final Pattern SACCT_ROW =
             Pattern.compile("(?:^|\\|)\\d+(?:_\\d+|\\+\\d+)?(?:\\.[a-z0-9]+)?\\|");
+    private static final String HEADLESS =
+            "looks like sacct rows without the header; run sacct without --noheader";
     private static final Set<String> SACCT_COLUMNS =
             Set.of(
                     "jobid",
@@ -48,8 +50,12 @@ public record InputFiles(List<InputFile> files, List<Ignored> ignored) {
                     "partition",
                     "qos");
 
-    /** A file of a directory that is something else. */
-    public record Ignored(Path path, String reason) {}
+    /**
+     * A file of a directory that is something else.
+     *
+     * @param holdsRecords it looks like records that could have been used were they written right
+     */
+    public record Ignored(Path path, String reason, boolean holdsRecords) {}
 
     /** The format, or why there is none. */
     private record Finding(@Nullable InputFormat format, String what) {}
@@ -86,7 +92,7 @@ public record InputFiles(List<InputFile> files, List<Ignored> ignored) {
                 }
                 Finding f = detect(p);
                 if (f.format() == null) {
-                    ignored.add(new Ignored(p, f.what()));
+                    ignored.add(new Ignored(p, f.what(), f.what().equals(HEADLESS)));
                 } else {
                     files.add(new InputFile(p, f.format()));
                 }
@@ -147,8 +153,7 @@ public record InputFiles(List<InputFile> files, List<Ignored> ignored) {
             return new Finding(InputFormat.SACCT, "");
         }
         if (SACCT_ROW.matcher(first).find()) {
-            return new Finding(
-                    null, "looks like sacct rows without the header; run sacct without --noheader");
+            return new Finding(null, HEADLESS);
         }
         return new Finding(
                 null,

@@ -36,7 +36,7 @@ record JsonLinesReader(LineReader reader) implements FormatReader {
         try {
             n = JsonElements.parse(line);
         } catch (JsonProcessingException e) {
-            throw new BadRecordException("UNREADABLE", "not JSON: " + e.getOriginalMessage(), e);
+            throw new BadRecordException("UNREADABLE", "not JSON: " + BrokenJson.what(e), e);
         } catch (IOException e) {
             throw new BadRecordException("UNREADABLE", "not JSON: " + e.getMessage(), e);
         }

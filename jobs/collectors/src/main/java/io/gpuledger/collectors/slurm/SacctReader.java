@@ -53,7 +53,12 @@ final class SacctReader implements FormatReader {
                                             }
                                         }));
         for (String line = lines.next(); line != null; line = lines.next()) {
-            rows.line(line, lines.number());
+            if (line.equals(header)) {
+                // Files put one after the other.
+                pass.record(lines.number(), () -> "", SacctReader::skipHeader);
+            } else {
+                rows.line(line, lines.number());
+            }
         }
         rows.close();
         if (!unnamed.isEmpty()) {
@@ -63,6 +68,10 @@ final class SacctReader implements FormatReader {
                             + unnamed.get(0)
                             + " cannot be told from other jobs; add it to sacct's -o list");
         }
+    }
+
+    private static void skipHeader() throws NotUsedException {
+        throw new NotUsedException("repeated header");
     }
 
     /** The raw id of an array task cannot be guessed from 15_8. */

@@ -49,7 +49,8 @@ public final class SlurmFileReader {
         } catch (JsonProcessingException e) {
             throw new InputException(
                     file.path(),
-                    "JSON is broken (" + e.getOriginalMessage() + "); write it again",
+                    "JSON is broken at %s (%s); write it again"
+                            .formatted(BrokenJson.where(e), BrokenJson.what(e)),
                     e);
         } catch (IOException e) {
             throw InputFile.unreadable(file.path(), e);

@@ -189,7 +189,7 @@ public final class SlurmrestdAccounting {
                 return errors(parser);
             }
         } catch (com.fasterxml.jackson.core.JsonProcessingException e) {
-            return "broken JSON (" + e.getOriginalMessage() + ")";
+            return "broken JSON at %s (%s)".formatted(BrokenJson.where(e), BrokenJson.what(e));
         } catch (IOException e) {
             throw new SlurmrestdException("the answer of slurmrestd cannot be read: " + e, e);
         }

@@ -39,9 +39,22 @@ public final class RunAssembly {
             long next = i + 1 < starts.size() ? starts.get(i + 1) : Span.OPEN_END;
             List<JobSnapshot> evidence =
                     Objects.requireNonNull(byStart.get(start), "grouped above");
-            runs.add(assembleRun(cluster, rawJobId, start, next, evidence, charged, view));
+            if (!evidence.stream().allMatch(s -> isOverwrittenNothing(s, charged))) {
+                runs.add(assembleRun(cluster, rawJobId, start, next, evidence, charged, view));
+            }
         }
         return runs;
+    }
+
+    /**
+     * While a requeued job leaves its node slurmdbd shows a row that starts and ends at the
+     * requeue; the next start overwrites it. Nothing ran then.
+     */
+    private static boolean isOverwrittenNothing(JobSnapshot s, Set<JobSnapshot> charged) {
+        return s.source() == JobSource.ACCOUNTING
+                && s.endMs() != null
+                && s.endMs().equals(s.startMs())
+                && !charged.contains(s);
     }
 
     private static NavigableMap<Long, List<JobSnapshot>> groupByStart(

@@ -13,13 +13,7 @@ import java.util.function.ToLongFunction;
  * blank value is no sample of its field.
  */
 final class Readings {
-    /** Covered time with at most this activity counts as idle while held: 1 %. */
-    static final long IDLE_PPM = 10_000;
-
-    /** A counter's increase is spread over gaps up to this. */
-    static final long ENERGY_GAP_MS = 12 * 3_600_000L;
-
-    static final Readings NONE = new Readings(List.of(), 1, 1);
+    static final Readings NONE = new Readings(List.of(), 1, 1, ReadingRules.STANDARD);
 
     private static final long PPM_TO_US = 1_000;
     private static final long WINDOW_MS = 60_000;
@@ -64,6 +58,7 @@ final class Readings {
     private final List<GpuSample> counters;
     private final long slices;
     private final long slicesPerGpu;
+    private final ReadingRules rules;
 
     /**
      * Prepares the samples of one position.
@@ -72,10 +67,11 @@ final class Readings {
      * @param slices compute slices the samples speak for, of {@code slicesPerGpu}: the activity of
      *     a MIG instance is a fraction of the card's
      */
-    Readings(List<GpuSample> unnamed, long slices, long slicesPerGpu) {
+    Readings(List<GpuSample> unnamed, long slices, long slicesPerGpu, ReadingRules rules) {
         List<GpuSample> samples = named(unnamed);
         this.slices = slices;
         this.slicesPerGpu = slicesPerGpu;
+        this.rules = rules;
         active = values(samples, GpuSample::activePpm);
         sm = values(samples, GpuSample::smActivePpm);
         tensor = values(samples, GpuSample::tensorActivePpm);
@@ -141,7 +137,7 @@ final class Readings {
                     break;
                 }
                 if (!before.card().equals(after.card())
-                        || after.atMs() - before.atMs() > ENERGY_GAP_MS) {
+                        || after.atMs() - before.atMs() > rules.energyGapMs()) {
                     continue;
                 }
                 if (from < before.atMs()) {
@@ -167,7 +163,7 @@ final class Readings {
             }
             if (lo < hi) {
                 sums.coveredMs += hi - lo;
-                sums.idleMs += v.value() <= IDLE_PPM ? hi - lo : 0;
+                sums.idleMs += v.value() <= rules.idlePpm() ? hi - lo : 0;
             }
         }
         sums.activeUs = integral(active, fromMs, toMs, slices, PPM_TO_US * slicesPerGpu);
@@ -232,7 +228,7 @@ final class Readings {
                 continue; // a reset or another card: what was drawn in between is unknown
             }
             long gap = sample.atMs() - before.atMs();
-            if (gap > ENERGY_GAP_MS) {
+            if (gap > rules.energyGapMs()) {
                 long at = Math.max(window(sample.atMs()), before.atMs());
                 if (fromMs <= at && at < toMs) {
                     sums.energyMj += delta;

@@ -31,7 +31,7 @@ public final class SlotReadings {
      * @param byInstance samples by MIG instance, -1 for the card; each sorted by time, one per
      *     instant
      */
-    public static SlotReadings of(Map<Integer, Series> byInstance) {
+    public static SlotReadings of(Map<Integer, Series> byInstance, ReadingRules rules) {
         List<GpuSample> card = new ArrayList<>();
         SortedMap<Integer, Readings> instances = new TreeMap<>();
         for (Map.Entry<Integer, Series> entry : byInstance.entrySet()) {
@@ -46,9 +46,10 @@ public final class SlotReadings {
                 card.add(sample.onlyCardTotals());
             }
             instances.put(
-                    entry.getKey(), new Readings(own, series.slices(), series.slicesPerGpu()));
+                    entry.getKey(),
+                    new Readings(own, series.slices(), series.slicesPerGpu(), rules));
         }
-        return new SlotReadings(new Readings(merged(card), 1, 1), instances);
+        return new SlotReadings(new Readings(merged(card), 1, 1, rules), instances);
     }
 
     /** Sorted by time; readings of one instant are one. */

@@ -77,6 +77,22 @@ class RunAssemblyTest {
                 .containsExactly(new Run.ScheduledSpan(130_000, 200_000, 1));
     }
 
+    /** Job 64 of the recording, between its node's failure and its next start. */
+    @Test
+    void a_row_without_length_that_accounting_overwrote_is_no_run() {
+        JobSnapshot failed = row(9, "NODE_FAIL", 8, 8, 19L, List.of("n4"), 1, 0);
+        JobSnapshot nothing = row(20, "NODE_FAIL", 8, 19, 19L, List.of("n4"), 1, 0);
+        JobSnapshot again = row(300, "COMPLETED", 8, 30, 80L, List.of("n2"), 1, 0);
+
+        assertThat(RunAssembly.assemble(CLUSTER, 1, List.of(failed, nothing, again), polls(12_000)))
+                .extracting(Run::startMs)
+                .containsExactly(8_000L, 30_000L);
+        // Until it is overwritten it is what accounting holds.
+        assertThat(RunAssembly.assemble(CLUSTER, 1, List.of(failed, nothing), polls(12_000)))
+                .extracting(Run::startMs)
+                .containsExactly(8_000L, 19_000L);
+    }
+
     @Test
     void a_requeued_job_that_is_still_leaving_its_node_has_not_started_again() {
         JobSnapshot lost = restarted(0, poll(12, "RUNNING", 8, null, List.of("n4"), card("n4", 3)));

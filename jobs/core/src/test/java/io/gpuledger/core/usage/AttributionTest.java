@@ -200,7 +200,8 @@ class AttributionTest {
                 SlotReadings.of(
                         Map.of(
                                 7, new SlotReadings.Series(1, 7, energies(0, 7_000)),
-                                3, new SlotReadings.Series(3, 7, energies(0, 7_000))));
+                                3, new SlotReadings.Series(3, 7, energies(0, 7_000))),
+                        ReadingRules.STANDARD);
 
         assertThat(readings.card(0, 60_000).energyMj).isEqualTo(7_000);
         assertThat(readings.card(0, 60_000).activeUs)
@@ -403,7 +404,8 @@ class AttributionTest {
     }
 
     private static SlotReadings readings(List<GpuSample> samples) {
-        return SlotReadings.of(Map.of(-1, new SlotReadings.Series(1, 1, samples)));
+        return SlotReadings.of(
+                Map.of(-1, new SlotReadings.Series(1, 1, samples)), ReadingRules.STANDARD);
     }
 
     /** Start and end come from the run. */

@@ -1,0 +1,185 @@
+package io.gpuledger.cli.config;
+
+import java.nio.file.Path;
+import java.time.Duration;
+import java.time.ZoneId;
+import java.util.List;
+import java.util.Optional;
+
+/** Every key there is. */
+public final class Keys {
+    public static final Key<Path> DATA =
+            new Key<>(
+                    "data",
+                    ValueType.path(),
+                    "~/.local/share/gpu-ledger",
+                    "Data, logs and checkpoints of the local stack.");
+    public static final Key<Path> CACHE =
+            new Key<>(
+                    "cache",
+                    ValueType.path(),
+                    "~/.cache/gpu-ledger",
+                    "What the local stack fetched and can fetch again.");
+    public static final Key<String> CLUSTER =
+            new Key<>(
+                    "cluster",
+                    ValueType.text(),
+                    "",
+                    "Cluster of backfill, reconcile and collect when --cluster is not given.");
+    public static final Key<ZoneId> ZONE =
+            new Key<>(
+                    "zone",
+                    ValueType.zone(),
+                    "UTC",
+                    "Zone of times without one, in files and options, and of hours and days.");
+    public static final Key<Duration> SCRAPE_INTERVAL =
+            new Key<>(
+                    "scrape_interval",
+                    ValueType.duration("1s", "1s", "1h"),
+                    "30s",
+                    "How often collect dcgm scrapes, and how often the scrapes of a backfill were taken.");
+
+    public static final Key<String> CLICKHOUSE_URL =
+            new Key<>(
+                    "clickhouse.url",
+                    ValueType.server(),
+                    "",
+                    "ClickHouse over HTTP. Empty: the local stack's, which up and demo always use.");
+    public static final Key<String> CLICKHOUSE_USER =
+            new Key<>(
+                    "clickhouse.user",
+                    ValueType.text(),
+                    "default",
+                    "User at clickhouse.url; the local stack needs none.");
+    public static final Key<String> CLICKHOUSE_PASSWORD =
+            new Key<>(
+                    "clickhouse.password",
+                    ValueType.secret(),
+                    "",
+                    "Password at clickhouse.url. Better kept in a file of its own or in the environment.");
+    public static final Key<Optional<Path>> CLICKHOUSE_PASSWORD_FILE =
+            new Key<>(
+                    "clickhouse.password_file",
+                    ValueType.optionalPath(),
+                    "",
+                    "File whose first line is the password, instead of clickhouse.password.");
+    public static final Key<String> CLICKHOUSE_DATABASE =
+            new Key<>(
+                    "clickhouse.database",
+                    ValueType.text(),
+                    "gpu_ledger",
+                    "Database with the tables and views.");
+    public static final Key<String> KAFKA_BROKERS =
+            new Key<>(
+                    "kafka.brokers",
+                    ValueType.brokers(),
+                    "",
+                    "Kafka. Empty: the local stack's, which up and demo always use.");
+
+    public static final Key<Integer> LOCAL_CLICKHOUSE_PORT =
+            new Key<>(
+                    "local.clickhouse_port",
+                    ValueType.port(),
+                    "0",
+                    "Port of the local stack's ClickHouse on loopback; 0 is a free one.");
+    public static final Key<Integer> LOCAL_KAFKA_PORT =
+            new Key<>(
+                    "local.kafka_port",
+                    ValueType.port(),
+                    "0",
+                    "Port of the local stack's Kafka on loopback; 0 is a free one.");
+
+    public static final Key<Duration> SETTLE =
+            new Key<>(
+                    "attribution.settle",
+                    ValueType.duration("1min", "0min", "1h"),
+                    "2min",
+                    "A minute is written this long after its end; what comes later is a correction.");
+    public static final Key<Duration> HORIZON =
+            new Key<>(
+                    "attribution.horizon",
+                    ValueType.duration("1h", "1h", "30d"),
+                    "48h",
+                    "How far back later input changes what was written. A longer one needs new checkpoints.");
+    public static final Key<Duration> SCHEDULER_GAP =
+            new Key<>(
+                    "attribution.scheduler_gap",
+                    ValueType.duration("1ms", "1s", "1d"),
+                    "5min",
+                    "Polls of the scheduler at most this far apart make the time between them known.");
+    public static final Key<Duration> FUTURE =
+            new Key<>(
+                    "attribution.future",
+                    ValueType.duration("1ms", "1s", "1d"),
+                    "5min",
+                    "A record observed this much later than Kafka got it has a wrong clock and is set aside.");
+    public static final Key<Duration> ENERGY_GAP =
+            new Key<>(
+                    "attribution.energy_gap",
+                    ValueType.duration("1ms", "1s", "30d"),
+                    "12h",
+                    "An energy counter's increase is spread over gaps in the samples up to this.");
+    public static final Key<Long> HELD_IDLE_ACTIVITY =
+            new Key<>(
+                    "attribution.held_idle_activity",
+                    ValueType.percent(),
+                    "1%",
+                    "A held GPU with at most this activity counts as held but idle.");
+    public static final Key<Duration> SOURCE_IDLE =
+            new Key<>(
+                    "attribution.source_idle",
+                    ValueType.duration("1s", "1s", "1d"),
+                    "60s",
+                    "A silent source holds back event time at most this long; 5 s in the local stack.");
+    public static final Key<Integer> PARALLELISM =
+            new Key<>(
+                    "attribution.parallelism",
+                    ValueType.count(1024),
+                    "2",
+                    "Subtasks of each step of the job.");
+    public static final Key<Integer> WEB_PORT =
+            new Key<>(
+                    "attribution.web_port",
+                    ValueType.port(),
+                    "8081",
+                    "Port of Flink's pages on loopback; a free one in the local stack.");
+    public static final Key<Optional<Path>> CHECKPOINTS =
+            new Key<>(
+                    "attribution.checkpoints",
+                    ValueType.optionalPath(),
+                    "",
+                    "Directory of the job's checkpoints. Empty: below data.");
+
+    /** In the order of the template. */
+    public static final List<Key<?>> ALL =
+            List.of(
+                    DATA,
+                    CACHE,
+                    CLUSTER,
+                    ZONE,
+                    SCRAPE_INTERVAL,
+                    CLICKHOUSE_URL,
+                    CLICKHOUSE_USER,
+                    CLICKHOUSE_PASSWORD,
+                    CLICKHOUSE_PASSWORD_FILE,
+                    CLICKHOUSE_DATABASE,
+                    KAFKA_BROKERS,
+                    LOCAL_CLICKHOUSE_PORT,
+                    LOCAL_KAFKA_PORT,
+                    SETTLE,
+                    HORIZON,
+                    SCHEDULER_GAP,
+                    FUTURE,
+                    ENERGY_GAP,
+                    HELD_IDLE_ACTIVITY,
+                    SOURCE_IDLE,
+                    PARALLELISM,
+                    WEB_PORT,
+                    CHECKPOINTS);
+
+    private Keys() {}
+
+    static Optional<Key<?>> named(String name) {
+        return ALL.stream().filter(key -> key.name().equals(name)).findFirst();
+    }
+}

@@ -1,0 +1,4 @@
+@NullMarked
+package io.gpuledger.cli.config;
+
+import org.jspecify.annotations.NullMarked;
