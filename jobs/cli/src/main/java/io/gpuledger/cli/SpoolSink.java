@@ -7,11 +7,13 @@ import io.gpuledger.schemas.DeadLetterRecord;
 import io.gpuledger.schemas.HostScrapeRecord;
 import io.gpuledger.schemas.HostSnapshotRecord;
 import io.gpuledger.schemas.JobSnapshotRecord;
+import io.gpuledger.schemas.JobSource;
 import io.gpuledger.schemas.SchedulerHeartbeatRecord;
 import io.gpuledger.sql.Warehouse;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.util.ArrayList;
+import java.util.EnumSet;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
@@ -27,6 +29,13 @@ final class SpoolSink implements InputSink {
     private final List<InputCount> counts = new ArrayList<>();
 
     /** Job to the first record that gave it GPUs. */
+    private static final Set<JobSource> HOOKS =
+            EnumSet.of(
+                    JobSource.PROLOG,
+                    JobSource.PROLOG_SLURMCTLD,
+                    JobSource.EPILOG,
+                    JobSource.EPILOG_SLURMCTLD);
+
     private final Map<Long, String> holders = new TreeMap<>();
 
     /** Job to the first record that gave it shards. */
@@ -125,6 +134,8 @@ final class SpoolSink implements InputSink {
         if (r.getStartMs() != null) {
             cover(r.getStartMs());
             cover(r.getEndMs() == null ? r.getObservedAtMs() : r.getEndMs());
+        } else if (HOOKS.contains(r.getSource())) {
+            cover(r.getObservedAtMs()); // a hook runs at what it tells
         }
         try {
             spool.scheduler(JobSnapshotRecord.getEncoder().encode(r));

@@ -73,6 +73,28 @@ class BackfillIT {
     }
 
     @Test
+    void hooks_alone_are_an_input() throws IOException {
+        Path file = directory.resolve("hooks.jsonl");
+        Files.writeString(
+                file,
+                hook(1795434848.4, "prolog", "n1", "7") + hook(1795434860.3, "epilog", "n1", "7"));
+        Outcome done =
+                run("--database=hooks", "backfill", "--cluster=c", "--slurm", file.toString());
+
+        assertThat(done.exit()).as(done.err()).isZero();
+        assertThat(heldSecondsByRun("--database=hooks"))
+                .containsExactly(Map.entry("c/7/1795434848", "24.000"));
+    }
+
+    private static String hook(double ts, String hook, String node, String job) {
+        return """
+               {"ts":%.1f,"hook":"%s","env":{"SLURMD_NODENAME":"%s","SLURM_JOB_ID":"%s",\
+               "SLURM_JOB_ACCOUNT":"g1","SLURM_JOB_USER":"alice","SLURM_JOB_GPUS":"0,1"}}
+               """
+                .formatted(ts, hook, node, job);
+    }
+
+    @Test
     void two_backfills_of_other_inputs_do_not_write_the_same_hours_at_once() throws IOException {
         String database = "--database=rivals";
         assertThat(run(database, "migrate").exit()).isZero();

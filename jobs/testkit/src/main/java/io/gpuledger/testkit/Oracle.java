@@ -125,15 +125,29 @@ public final class Oracle {
         return switch (run.ending()) {
             case STATED -> run.endMs();
             case ABSENT ->
-                    nextWholeStart(
-                            run,
-                            truth.watch().polls().stream()
-                                    .filter(p -> p >= run.endMs())
-                                    .min(Long::compare)
-                                    .orElseThrow());
+                    requeueIsSeen(run)
+                            ? run.endMs()
+                            : nextWholeStart(
+                                    run,
+                                    truth.watch().polls().stream()
+                                            .filter(p -> p >= run.endMs())
+                                            .min(Long::compare)
+                                            .orElseThrow());
             case OPEN -> latestEvidence(run);
             case RUNAWAY -> nextWholeStart(run, latestEvidence(run));
         };
+    }
+
+    /** A poll shows the next incarnation, waiting or running, submitted when this one ended. */
+    private boolean requeueIsSeen(Run run) {
+        for (Run next : truth.runs()) {
+            if (next.jobId() == run.jobId() && next.submitMs() == run.endMs()) {
+                long until = Math.max(next.endMs(), next.seen().listedUntilMs());
+                return truth.watch().polls().stream()
+                        .anyMatch(p -> next.submitMs() <= p && p < until);
+            }
+        }
+        return false;
     }
 
     private long latestEvidence(Run run) {
@@ -202,7 +216,12 @@ public final class Oracle {
         switch (run.ending()) {
             case STATED -> {}
             case OPEN -> flags.add("OPEN");
-            case ABSENT, RUNAWAY -> flags.add("END_ESTIMATED");
+            case ABSENT -> {
+                if (!requeueIsSeen(run)) {
+                    flags.add("END_ESTIMATED");
+                }
+            }
+            case RUNAWAY -> flags.add("END_ESTIMATED");
         }
         long nodes = run.parts().stream().map(Part::host).distinct().count();
         if (!truth.watch().indices() && nodes > 1 && run.parts().size() % nodes == 0) {

@@ -40,7 +40,10 @@ public final class RunAssembly {
             List<JobSnapshot> evidence =
                     Objects.requireNonNull(byStart.get(start), "grouped above");
             if (!evidence.stream().allMatch(s -> isOverwrittenNothing(s, charged))) {
-                runs.add(assembleRun(cluster, rawJobId, start, next, evidence, charged, view));
+                long requeued = requeuedAt(snapshots, start, next);
+                runs.add(
+                        assembleRun(
+                                cluster, rawJobId, start, next, requeued, evidence, charged, view));
             }
         }
         return runs;
@@ -238,16 +241,38 @@ public final class RunAssembly {
         byStart.computeIfAbsent(wholeSecond(at), s -> new ArrayList<>()).add(prolog);
     }
 
+    /**
+     * The first requeue between a start and the next one, {@link Span#OPEN_END} when none is known:
+     * the controller then shows the job with another restart and the requeue as its Submit.
+     */
+    private static long requeuedAt(
+            Collection<JobSnapshot> snapshots, long startMs, long nextStartMs) {
+        long first = Span.OPEN_END;
+        for (JobSnapshot s : snapshots) {
+            Long submit = s.submitMs();
+            if (s.source() == JobSource.CONTROLLER
+                    && s.restartCount() != null
+                    && s.restartCount() > 0
+                    && submit != null
+                    && submit > startMs
+                    && submit <= nextStartMs) {
+                first = Math.min(first, submit);
+            }
+        }
+        return first;
+    }
+
     private static Run assembleRun(
             String cluster,
             long rawJobId,
             long startMs,
             long nextStartMs,
+            long requeuedMs,
             List<JobSnapshot> evidence,
             Set<JobSnapshot> charged,
             SchedulerView view) {
         List<JobSnapshot> rows = accountingRows(evidence);
-        End end = heldEnd(startMs, nextStartMs, evidence, rows, view);
+        End end = heldEnd(startMs, nextStartMs, requeuedMs, evidence, rows, view);
         int flags = end.flags();
         for (JobSnapshot snapshot : evidence) {
             if (snapshot.timeAmbiguous()) {
@@ -376,6 +401,7 @@ public final class RunAssembly {
     private static End heldEnd(
             long startMs,
             long nextStartMs,
+            long requeuedMs,
             List<JobSnapshot> evidence,
             List<JobSnapshot> rows,
             SchedulerView view) {
@@ -423,6 +449,9 @@ public final class RunAssembly {
         long certain = Math.max(held, accountedRunning);
         long absent = view.firstCompletePollAfter(held);
         long bound = Math.min(absent < 0 ? Span.OPEN_END : absent, nextStartMs);
+        if (requeuedMs >= held && requeuedMs < Span.OPEN_END && requeuedMs <= bound) {
+            return End.stated(requeuedMs);
+        }
         if (bound != Span.OPEN_END) {
             return new End(
                     Math.max(startMs, bound),

@@ -113,6 +113,30 @@ class RunAssemblyTest {
     }
 
     @Test
+    void the_submit_of_the_next_incarnation_is_the_end_of_a_requeued_run() {
+        JobSnapshot running = restarted(0, poll(12, "RUNNING", 8, null, List.of("n4")));
+        JobSnapshot pending =
+                restarted(1, submitted(17, poll(21, "PENDING", null, null, List.of())));
+
+        Run requeued =
+                RunAssembly.assemble(CLUSTER, 1, List.of(running, pending), polls(12_000, 21_000))
+                        .get(0);
+        Run missed =
+                RunAssembly.assemble(
+                                CLUSTER,
+                                1,
+                                List.of(running, pending),
+                                polls(12_000, 15_000, 21_000))
+                        .get(0);
+
+        assertThat(requeued.heldEndMs()).isEqualTo(17_000);
+        assertThat(requeued.flags()).isZero();
+        // It was gone before it was requeued.
+        assertThat(missed.heldEndMs()).isEqualTo(15_000);
+        assertThat(missed.flags()).isEqualTo(RunFlag.END_ESTIMATED.bit());
+    }
+
+    @Test
     void while_the_scheduler_is_heard_an_open_run_holds_on_provisionally() {
         List<JobSnapshot> seen =
                 List.of(poll(10, "RUNNING", 8, null, List.of("n1"), card("n1", 1)));
@@ -538,6 +562,35 @@ class RunAssemblyTest {
                 s.resizedAtMs(),
                 s.timeAmbiguous(),
                 s.contentKey() + count);
+    }
+
+    private static JobSnapshot submitted(long submitS, JobSnapshot s) {
+        return new JobSnapshot(
+                s.source(),
+                s.firstObservedMs(),
+                s.lastObservedMs(),
+                s.jobId(),
+                s.state(),
+                submitS * 1000,
+                s.startMs(),
+                s.endMs(),
+                s.restartCount(),
+                s.account(),
+                s.user(),
+                s.partition(),
+                s.qos(),
+                s.name(),
+                s.nodes(),
+                s.gpuCount(),
+                s.gpuTypes(),
+                s.shardCount(),
+                s.devices(),
+                s.suspendedTotalMs(),
+                s.suspendAtMs(),
+                s.runningBeforeSuspendMs(),
+                s.resizedAtMs(),
+                s.timeAmbiguous(),
+                s.contentKey() + submitS);
     }
 
     private static SchedulerView polls(long... instants) {
