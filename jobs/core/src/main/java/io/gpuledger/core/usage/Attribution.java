@@ -101,24 +101,25 @@ public final class Attribution {
                 sums.holders());
     }
 
-    /** What the scheduler calls the GPU counts; DCGM's name only where nobody else has one. */
+    /**
+     * What the scheduler calls the GPU counts: its inventory, else what a holder was given (a MIG
+     * profile names no card). DCGM's name only where nobody else has one.
+     */
     private static String model(
             HostFacts facts, int index, List<Claim> claims, HostFacts.CardName card, Span window) {
         String configured = facts.timeline().model(index, window.startMs());
         if (!configured.isEmpty()) {
             return configured;
         }
-        if (!card.model().isEmpty()) {
-            return card.model();
-        }
-        for (Claim claim : claims) {
+        boolean mapped = !facts.timeline().layout(window.startMs()).isEmpty();
+        for (Claim claim : mapped ? List.<Claim>of() : claims) {
             for (Holding holding : claim.run().holdings()) {
                 if (holding.gpuIndex() == index && !holding.gresType().isEmpty()) {
                     return holding.gresType();
                 }
             }
         }
-        return "";
+        return card.model();
     }
 
     /** The last name heard by the end of the window, before the first one the first. */

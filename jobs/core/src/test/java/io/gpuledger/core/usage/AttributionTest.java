@@ -12,6 +12,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Random;
+import java.util.SortedMap;
 import java.util.TreeMap;
 import org.junit.jupiter.api.Test;
 
@@ -338,6 +339,31 @@ class AttributionTest {
             }
             assertThat(total).as("seed %d", seed).isEqualTo(3 * 240_000L);
         }
+    }
+
+    @Test
+    void a_card_is_called_as_the_scheduler_calls_it_and_as_dcgm_does_where_that_is_silent() {
+        HostRun run = run("a", 0, 20_000, List.of(), holding(0, 0, 1));
+        SortedMap<Long, HostFacts.CardName> told =
+                new TreeMap<>(Map.of(0L, new HostFacts.CardName("GPU-0", "NVIDIA H100 80GB")));
+        Map<Integer, HostFacts.Sampled> sampled =
+                Map.of(0, new HostFacts.Sampled(0, 120_000, told));
+        HostFacts facts =
+                HostFacts.of(
+                        "c",
+                        "h",
+                        HostTimeline.of(List.of(), 300_000),
+                        List.of(run),
+                        List.of(),
+                        sampled,
+                        List.of(ALWAYS));
+
+        assertThat(Attribution.attribute(facts, Map.of(), WINDOW))
+                .extracting(UsageRow::gpuModel)
+                .containsExactly("h100");
+        assertThat(Attribution.attribute(facts, Map.of(), new Span(60_000, 120_000)))
+                .extracting(UsageRow::gpuModel)
+                .containsExactly("NVIDIA H100 80GB");
     }
 
     private static Map<String, Long> gpuMs(HostFacts facts) {
