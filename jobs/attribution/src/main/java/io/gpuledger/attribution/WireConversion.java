@@ -135,8 +135,17 @@ final class WireConversion {
                 r.getSuspendAtMs(),
                 r.getRunningBeforeSuspendMs(),
                 r.getResizedAtMs(),
-                r.getFlags().contains("TIME_AMBIGUOUS"),
+                doubt(r.getFlags()),
                 input.contentKey);
+    }
+
+    private static JobSnapshot.@Nullable ClockDoubt doubt(List<String> flags) {
+        return flags.contains("TIME_AMBIGUOUS")
+                ? new JobSnapshot.ClockDoubt(
+                        flags.contains("SUBMIT_MOVES"),
+                        flags.contains("START_MOVES"),
+                        flags.contains("END_MOVES"))
+                : null;
     }
 
     static HeartbeatInput heartbeat(SchedulerHeartbeatRecord record) {

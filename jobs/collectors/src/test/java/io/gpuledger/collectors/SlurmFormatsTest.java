@@ -406,6 +406,95 @@ class SlurmFormatsTest {
     }
 
     @Test
+    void a_resized_job_within_one_passing_of_a_repeated_hour_stays_in_one() throws Exception {
+        // 02:00 to 03:00 came twice that night: the clock went back at 01:00 UTC.
+        Collected c =
+                Collected.text(
+                        dir,
+                        "1761500000.psv",
+                        """
+                        JobIDRaw|Submit|Start|End|State|NodeList|Account|User|AllocTRES|Suspended|Elapsed
+                        1|2025-10-26T02:38:00|2025-10-26T02:38:00|2025-10-26T02:46:00|RESIZING|n[1-2]|a|x|gres/gpu=2|00:00:00|00:08:00
+                        1.batch||2025-10-26T02:38:00|2025-10-26T02:46:00|CANCELLED||||||00:08:00
+                        1|2025-10-26T02:46:00|2025-10-26T02:38:00|2025-10-26T02:53:00|COMPLETED|n1|a|x|gres/gpu=1|00:00:00|00:15:00
+                        """,
+                        "Europe/Copenhagen");
+
+        assertThat(c.jobs)
+                .extracting(
+                        j -> Instant.ofEpochMilli(j.getSubmitMs()).toString(),
+                        j -> Instant.ofEpochMilli(j.getStartMs()).toString(),
+                        j -> Instant.ofEpochMilli(j.getEndMs()).toString())
+                .containsExactly(
+                        tuple(
+                                "2025-10-26T00:38:00Z",
+                                "2025-10-26T00:38:00Z",
+                                "2025-10-26T00:46:00Z"),
+                        tuple(
+                                "2025-10-26T00:46:00Z",
+                                "2025-10-26T00:38:00Z",
+                                "2025-10-26T00:53:00Z"));
+        assertThat(c.jobs)
+                .allSatisfy(
+                        j ->
+                                assertThat(j.getFlags())
+                                        .containsExactly(
+                                                "TIME_AMBIGUOUS",
+                                                "SUBMIT_MOVES",
+                                                "START_MOVES",
+                                                "END_MOVES"));
+    }
+
+    @ParameterizedTest
+    @CsvSource(
+            delimiter = ';',
+            value = {
+                // Each line: when it was polled, state, RunTime, SuspendTime, SecsPreSuspend;
+                // start, suspend.
+                "01:25;RUNNING;00:05:00;None;0;01:20;",
+                "00:25;RUNNING;00:05:00;None;0;00:20;",
+                // Suspended after 60 s, resumed at 02:27 of the second passing.
+                "01:30;RUNNING;00:04:00;2025-10-26T02:27:00;60;;01:27",
+                "01:25;SUSPENDED;00:01:00;2025-10-26T02:21:00;60;;00:21",
+            })
+    void the_run_time_of_a_live_job_tells_which_passing_of_an_hour_is_meant(
+            String polled,
+            String state,
+            String ran,
+            String at,
+            String before,
+            String start,
+            String stop)
+            throws Exception {
+        long observed = Instant.parse("2025-10-26T" + polled + ":00Z").getEpochSecond();
+        Collected c =
+                Collected.text(
+                        dir,
+                        observed + ".scontrol.txt",
+                        """
+                        JobId=2 JobName=z
+                           UserId=x(1) GroupId=g(1) Account=a QOS=n
+                           JobState=%s Reason=None Restarts=0 RunTime=%s SubmitTime=2025-10-26T02:19:55
+                           StartTime=2025-10-26T02:20:00 EndTime=2025-10-26T05:20:00
+                           SuspendTime=%s SecsPreSuspend=%s
+                           Partition=p NodeList=n1 NumNodes=1 TRES=cpu=4,gres/gpu=4
+                        """
+                                .formatted(state, ran, at, before),
+                        "Europe/Copenhagen");
+
+        JobSnapshotRecord job = c.jobs.get(0);
+        if (start != null) {
+            assertThat(Instant.ofEpochMilli(job.getStartMs()))
+                    .isEqualTo(Instant.parse("2025-10-26T" + start + ":00Z"));
+            assertThat(job.getFlags()).isEmpty();
+        }
+        if (stop != null) {
+            assertThat(Instant.ofEpochMilli(job.getSuspendAtMs()))
+                    .isEqualTo(Instant.parse("2025-10-26T" + stop + ":00Z"));
+        }
+    }
+
+    @Test
     void a_reservation_is_told_to_each_of_its_hosts() throws Exception {
         Collected text =
                 Collected.text(

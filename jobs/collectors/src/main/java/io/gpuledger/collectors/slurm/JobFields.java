@@ -37,8 +37,20 @@ final class JobFields {
         r.setSubmitMs(times.submit());
         r.setStartMs(times.start());
         r.setEndMs(times.end());
-        if (times.ambiguous()) {
+        SlurmTime.Resolved later = times.later();
+        if (later != null) {
             r.getFlags().add("TIME_AMBIGUOUS");
+            // Another source may tell that the later reading is right: then these are later too.
+            moves(r, "SUBMIT_MOVES", times.submit(), later.submit());
+            moves(r, "START_MOVES", times.start(), later.start());
+            moves(r, "END_MOVES", times.end(), later.end());
+        }
+    }
+
+    private static void moves(
+            JobSnapshotRecord r, String flag, @Nullable Long first, @Nullable Long later) {
+        if (first != null && !first.equals(later)) {
+            r.getFlags().add(flag);
         }
     }
 }

@@ -61,6 +61,11 @@ final class Pass {
         return options.zone();
     }
 
+    /** When the file was observed, {@link #UNKNOWN} while that is being found out. */
+    long observedMs() {
+        return observedMs;
+    }
+
     /** The latest time in the file that is not a forecast. */
     long latestMs() {
         return latestMs;

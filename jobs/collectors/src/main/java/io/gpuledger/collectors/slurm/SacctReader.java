@@ -10,6 +10,7 @@ import java.io.InputStream;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 
@@ -17,6 +18,9 @@ import org.jspecify.annotations.Nullable;
 final class SacctReader implements FormatReader {
     /** An array task or part of a heterogeneous job as people see it; its steps have a dot. */
     private static final Pattern SHOWN_ONLY = Pattern.compile("\\d+[_+]\\d+");
+
+    /** The row before, where a resize ended it. */
+    private @Nullable Resizing resizing;
 
     @Override
     public void read(InputStream in, Pass pass) throws IOException, InputException {
@@ -80,7 +84,7 @@ final class SacctReader implements FormatReader {
                 && SHOWN_ONLY.matcher(row.getOrDefault("jobid", "")).matches();
     }
 
-    private static void row(Map<String, String> v, long number, Pass pass)
+    private void row(Map<String, String> v, long number, Pass pass)
             throws BadRecordException, NotUsedException {
         String shown = v.getOrDefault("jobid", "");
         String id = v.getOrDefault("jobidraw", shown);
@@ -89,7 +93,7 @@ final class SacctReader implements FormatReader {
         }
         String state = JobStates.accounting(List.of(v.getOrDefault("state", "")));
         Long suspended = SlurmTime.duration(v.get("suspended"));
-        SlurmTime.Resolved times = times(v, state, suspended, pass);
+        SlurmTime.Resolved times = times(id, v, state, suspended, pass);
         List<String> nodes = HostList.expand(v.getOrDefault("nodelist", ""));
         boolean onNodes = !nodes.isEmpty() || !v.containsKey("nodelist");
         if (AccountingRows.waits(state, times.start(), times.end(), elapsed(v), onNodes)) {
@@ -118,19 +122,32 @@ final class SacctReader implements FormatReader {
         }
     }
 
-    private static SlurmTime.Resolved times(
-            Map<String, String> v, String state, @Nullable Long suspended, Pass pass)
+    private SlurmTime.Resolved times(
+            String id, Map<String, String> v, String state, @Nullable Long suspended, Pass pass)
             throws BadRecordException {
         Long elapsed = elapsed(v);
-        String end = v.get("end");
+        Long length =
+                elapsed == null ? null : (Long) (elapsed + (suspended == null ? 0 : suspended));
         // sacct -T cuts the times of open rows to the asked span: such an end is none.
         boolean open = state.equals("RUNNING") || state.equals("SUSPENDED");
-        return SlurmTime.resolve(
-                v.get("submit"),
-                v.get("start"),
-                open ? null : end,
-                elapsed == null ? null : (Long) (elapsed + (suspended == null ? 0 : suspended)),
-                pass.zone());
+        String end = open ? null : v.get("end");
+        Resizing former = resizing;
+        SlurmTime.Resolved times =
+                former != null && former.isFollowedBy(id, v)
+                        ? SlurmTime.resized(former.times(), end, length, pass.zone())
+                        : SlurmTime.resolve(
+                                v.get("submit"), v.get("start"), end, length, pass.zone());
+        resizing = state.equals("RESIZING") ? new Resizing(id, v, times) : null;
+        return times;
+    }
+
+    /** A row that ended in a resize; the next one of the job has what came of it. */
+    private record Resizing(String id, Map<String, String> row, SlurmTime.Resolved times) {
+        boolean isFollowedBy(String nextId, Map<String, String> next) {
+            return id.equals(nextId)
+                    && Objects.equals(row.get("start"), next.get("start"))
+                    && Objects.equals(row.get("end"), next.get("submit"));
+        }
     }
 
     private static @Nullable Long elapsed(Map<String, String> v) throws BadRecordException {

@@ -6,7 +6,6 @@ import io.gpuledger.schemas.JobSource;
 import java.io.IOException;
 import java.io.InputStream;
 import java.util.List;
-import org.jspecify.annotations.Nullable;
 
 /** {@code scontrol show job -d}, with -o or without. */
 final class ScontrolJobsReader implements FormatReader {
@@ -31,11 +30,14 @@ final class ScontrolJobsReader implements FormatReader {
         r.setName(t.get("JobName"));
         List<String> nodes = HostList.expand(t.getOrEmpty("NodeList"));
         boolean started = JobFields.hasStarted(r.getState(), nodes);
-        JobFields.times(r, times(t, r.getState(), started, pass));
+        PolledTimes times = PolledTimes.of(t, r.getState(), started, pass);
+        JobFields.times(r, times.job());
         if (started) {
             allocation(r, t, nodes);
         }
-        suspension(r, t, pass);
+        r.setSuspendAtMs(times.suspendedAt());
+        boolean stopped = times.suspendedAt() != null && t.get("SecsPreSuspend") != null;
+        r.setRunningBeforeSuspendMs(stopped ? (Long) PolledTimes.before(t) : null);
         pass.seen(SlurmTime.earliest(t.get("LastSchedEval"), pass.zone()));
         pass.use(r);
     }
@@ -52,19 +54,6 @@ final class ScontrolJobsReader implements FormatReader {
         return het != null && offset != null ? het + "+" + offset : Long.toString(raw);
     }
 
-    private static SlurmTime.Resolved times(JobText t, String state, boolean started, Pass pass)
-            throws BadRecordException {
-        @Nullable String suspended = t.get("SuspendTime");
-        // The run time leaves suspensions out: then it is not the distance of start and end.
-        boolean whole = suspended == null || suspended.equals("None");
-        return SlurmTime.resolve(
-                t.get("SubmitTime"),
-                started ? t.get("StartTime") : null,
-                started && JobStates.ended(state) ? t.get("EndTime") : null,
-                whole ? SlurmTime.duration(t.get("RunTime")) : null,
-                pass.zone());
-    }
-
     private static void allocation(JobSnapshotRecord r, JobText t, List<String> nodes)
             throws BadRecordException {
         r.setNodes(nodes.isEmpty() ? null : nodes);
@@ -76,16 +65,5 @@ final class ScontrolJobsReader implements FormatReader {
             devices.add(d.gres(), d.nodes());
         }
         devices.close();
-    }
-
-    private static void suspension(JobSnapshotRecord r, JobText t, Pass pass)
-            throws BadRecordException {
-        Long at = SlurmTime.earliest(t.get("SuspendTime"), pass.zone());
-        String before = t.get("SecsPreSuspend");
-        r.setSuspendAtMs(at);
-        r.setRunningBeforeSuspendMs(
-                at == null || before == null
-                        ? null
-                        : (Long) (Integers.parse(before, "SecsPreSuspend") * 1000L));
     }
 }

@@ -16,6 +16,7 @@ import java.time.format.ResolverStyle;
 import java.time.temporal.ChronoField;
 import java.time.temporal.TemporalAccessor;
 import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.List;
 import java.util.Locale;
 import java.util.Objects;
@@ -37,9 +38,22 @@ public final class SlurmTime {
 
     private SlurmTime() {}
 
-    /** Submit, start and end in milliseconds, and whether start or end was a guess. */
+    /**
+     * Submit, start and end in milliseconds.
+     *
+     * @param later what else the texts may mean where the clock showed an hour twice: the last
+     *     reading, the first one being this; null where only one fits
+     */
     public record Resolved(
-            @Nullable Long submit, @Nullable Long start, @Nullable Long end, boolean ambiguous) {}
+            @Nullable Long submit,
+            @Nullable Long start,
+            @Nullable Long end,
+            @Nullable Resolved later) {
+        /** Start or end was a guess. */
+        public boolean ambiguous() {
+            return later != null;
+        }
+    }
 
     /**
      * All instants that a text may mean, the earliest first; none when it says that it is not
@@ -163,47 +177,112 @@ public final class SlurmTime {
         List<Long> submits = candidates(submit, zone);
         List<Long> starts = candidates(start, zone);
         List<Long> ends = candidates(end, zone);
-        Long su = submits.isEmpty() ? null : submits.get(0);
-        Long st = starts.isEmpty() ? null : starts.get(0);
-        Long en = ends.isEmpty() ? null : ends.get(0);
         if (starts.size() < 2 && ends.size() < 2) {
-            return new Resolved(su, st, en, false);
+            return new Resolved(first(submits), first(starts), first(ends), null);
         }
         Resolved fit = fit(submits, starts, ends, lengthMs);
-        if (fit == null) {
-            // The row after a resize keeps the first start: its submit is the later resize.
-            Resolved resized = fit(List.of(), starts, ends, lengthMs);
-            fit =
-                    resized == null
-                            ? new Resolved(su, st, en, true)
-                            : new Resolved(su, resized.start(), resized.end(), resized.ambiguous());
+        if (fit != null) {
+            return fit;
         }
-        return fit;
+        // The row after a resize keeps the first start: its submit is the later resize.
+        Resolved resized = fit(List.of(), starts, ends, lengthMs);
+        return resized != null
+                ? reading(first(submits), resized.start(), resized.end(), last(submits), resized)
+                : reading(
+                        first(submits),
+                        first(starts),
+                        first(ends),
+                        last(submits),
+                        new Resolved(null, last(starts), last(ends), null));
+    }
+
+    /** A reading and the last one, where they differ in start or end. */
+    private static Resolved reading(
+            @Nullable Long submit,
+            @Nullable Long start,
+            @Nullable Long end,
+            @Nullable Long lastSubmit,
+            Resolved others) {
+        Resolved last = others.later() == null ? others : others.later();
+        boolean same = Objects.equals(start, last.start()) && Objects.equals(end, last.end());
+        return new Resolved(
+                submit,
+                start,
+                end,
+                same ? null : new Resolved(lastSubmit, last.start(), last.end(), null));
+    }
+
+    /**
+     * The row after a resize, whose start is that of the row before and whose submit is that one's
+     * end: what the one before means tells what this one does.
+     */
+    static Resolved resized(
+            Resolved before, @Nullable String end, @Nullable Long lengthMs, ZoneId zone)
+            throws BadRecordException {
+        Resolved first = after(before, end, lengthMs, zone);
+        Resolved later = before.later();
+        return later == null
+                ? first
+                : reading(
+                        first.submit(),
+                        first.start(),
+                        first.end(),
+                        later.end(),
+                        after(later, end, lengthMs, zone));
+    }
+
+    private static Resolved after(
+            Resolved before, @Nullable String end, @Nullable Long lengthMs, ZoneId zone)
+            throws BadRecordException {
+        Long found = null;
+        for (long candidate : candidates(end, zone)) {
+            Long resize = before.end();
+            Long start = before.start();
+            boolean fits = lengthMs == null || start == null || candidate - start == lengthMs;
+            if (resize != null && resize <= candidate && (found == null || fits)) {
+                found = candidate;
+                if (fits) {
+                    break;
+                }
+            }
+        }
+        return new Resolved(before.end(), before.start(), found, null);
     }
 
     private static @Nullable Resolved fit(
             List<Long> submits, List<Long> starts, List<Long> ends, @Nullable Long lengthMs) {
         Resolved fit = null;
-        boolean several = false;
+        Resolved last = null;
         for (Long a : orNull(submits)) {
             for (Long b : orNull(starts)) {
                 for (Long c : orNull(ends)) {
                     boolean length =
                             lengthMs == null || b == null || c == null || c - b == lengthMs;
-                    if (!length || !ordered(a, b) || !ordered(b, c)) {
-                        continue;
-                    }
-                    if (fit == null) {
-                        fit = new Resolved(a, b, c, false);
-                    } else {
-                        several |= !Objects.equals(fit.start(), b) || !Objects.equals(fit.end(), c);
+                    if (length && ordered(a, b) && ordered(b, c)) {
+                        last = new Resolved(a, b, c, null);
+                        fit = fit == null ? last : fit;
                     }
                 }
             }
         }
-        return fit == null || !several
-                ? fit
-                : new Resolved(fit.submit(), fit.start(), fit.end(), true);
+        return fit == null || last == null
+                ? null
+                : reading(fit.submit(), fit.start(), fit.end(), last.submit(), last);
+    }
+
+    private static @Nullable Long first(List<Long> times) {
+        return times.isEmpty() ? null : times.get(0);
+    }
+
+    private static @Nullable Long last(List<Long> times) {
+        return times.isEmpty() ? null : times.get(times.size() - 1);
+    }
+
+    /** Of what a text may mean the time nearest to another one. */
+    static @Nullable Long nearest(List<Long> candidates, long toMs) {
+        return candidates.stream()
+                .min(Comparator.comparingLong(c -> Math.abs(c - toMs)))
+                .orElse(null);
     }
 
     private static List<@Nullable Long> orNull(List<Long> times) {

@@ -34,13 +34,26 @@ public record JobSnapshot(
         @Nullable Long suspendAtMs,
         @Nullable Long runningBeforeSuspendMs,
         @Nullable Long resizedAtMs,
-        boolean timeAmbiguous,
+        @Nullable ClockDoubt doubt,
         String contentKey) {
 
     /** The most recent last; of those seen at one instant the greater content. */
     static final Comparator<JobSnapshot> RECENCY =
             Comparator.comparingLong(JobSnapshot::lastObservedMs)
                     .thenComparing(JobSnapshot::contentKey);
+
+    /**
+     * The clock showed an hour twice and the times may mean its first or second passing; the first
+     * is taken.
+     *
+     * @param submit the submit would be later too in the second, start and end likewise
+     */
+    public record ClockDoubt(boolean submit, boolean start, boolean end) {}
+
+    /** Nobody knows which passing of an hour is meant. */
+    public boolean timeAmbiguous() {
+        return doubt != null;
+    }
 
     /**
      * The job has its devices at {@link #lastObservedMs}. COMPLETING is the way out, not holding.

@@ -29,7 +29,8 @@ public final class RunAssembly {
 
     /** The runs of one job by start, jobs that never started give none. */
     public static List<Run> assemble(
-            String cluster, long rawJobId, Collection<JobSnapshot> snapshots, SchedulerView view) {
+            String cluster, long rawJobId, Collection<JobSnapshot> told, SchedulerView view) {
+        Collection<JobSnapshot> snapshots = RepeatedHour.settle(told);
         NavigableMap<Long, List<JobSnapshot>> byStart = groupByStart(snapshots);
         Set<JobSnapshot> charged = chargedRows(snapshots);
         List<Run> runs = new ArrayList<>();

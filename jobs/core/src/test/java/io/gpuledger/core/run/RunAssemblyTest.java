@@ -137,6 +137,61 @@ class RunAssemblyTest {
     }
 
     @Test
+    void a_start_that_another_source_knows_tells_which_passing_of_an_hour_is_meant() {
+        long hour = 3_600;
+        JobSnapshot row = inDoubt(row(9_000, "COMPLETED", 8, 8, 50L, List.of("n1"), 1, 0), true);
+        JobSnapshot poll = poll(hour + 10, "RUNNING", hour + 8, null, List.of("n1"), card("n1", 1));
+        JobSnapshot early = poll(10, "RUNNING", 8, null, List.of("n1"), card("n1", 1));
+
+        Run second = only(List.of(row, poll));
+        Run hooked = only(List.of(row, prolog((hour + 8) * 1000 + 400, card("n1", 1))));
+        Run first = only(List.of(row, early));
+        Run unknown = only(List.of(row));
+
+        for (Run run : List.of(second, hooked)) {
+            assertThat(run.startMs()).isEqualTo((hour + 8) * 1000);
+            assertThat(run.heldEndMs()).isEqualTo((hour + 50) * 1000);
+            assertThat(run.scheduled())
+                    .containsExactly(
+                            new Run.ScheduledSpan((hour + 8) * 1000, (hour + 50) * 1000, 1));
+            assertThat(run.flags()).isZero();
+        }
+        assertThat(first.startMs()).isEqualTo(8_000);
+        assertThat(first.flags()).isZero();
+        assertThat(unknown.startMs()).isEqualTo(8_000);
+        assertThat(unknown.flags()).isEqualTo(RunFlag.TIME_AMBIGUOUS.bit());
+    }
+
+    private static JobSnapshot inDoubt(JobSnapshot s, boolean end) {
+        return new JobSnapshot(
+                s.source(),
+                s.firstObservedMs(),
+                s.lastObservedMs(),
+                s.jobId(),
+                s.state(),
+                s.submitMs(),
+                s.startMs(),
+                s.endMs(),
+                s.restartCount(),
+                s.account(),
+                s.user(),
+                s.partition(),
+                s.qos(),
+                s.name(),
+                s.nodes(),
+                s.gpuCount(),
+                s.gpuTypes(),
+                s.shardCount(),
+                s.devices(),
+                s.suspendedTotalMs(),
+                s.suspendAtMs(),
+                s.runningBeforeSuspendMs(),
+                s.resizedAtMs(),
+                new JobSnapshot.ClockDoubt(true, true, end),
+                s.contentKey());
+    }
+
+    @Test
     void while_the_scheduler_is_heard_an_open_run_holds_on_provisionally() {
         List<JobSnapshot> seen =
                 List.of(poll(10, "RUNNING", 8, null, List.of("n1"), card("n1", 1)));
@@ -531,7 +586,7 @@ class RunAssemblyTest {
                 suspendAtMs,
                 ranMs,
                 null,
-                false,
+                null,
                 content);
     }
 
@@ -560,7 +615,7 @@ class RunAssemblyTest {
                 s.suspendAtMs(),
                 s.runningBeforeSuspendMs(),
                 s.resizedAtMs(),
-                s.timeAmbiguous(),
+                s.doubt(),
                 s.contentKey() + count);
     }
 
@@ -589,7 +644,7 @@ class RunAssemblyTest {
                 s.suspendAtMs(),
                 s.runningBeforeSuspendMs(),
                 s.resizedAtMs(),
-                s.timeAmbiguous(),
+                s.doubt(),
                 s.contentKey() + submitS);
     }
 
