@@ -506,7 +506,7 @@ public final class HostAttributor
             return;
         }
         forget(host, settings.changeableFromMs(watermark), context);
-        if (host.slotIndex.length == 0) {
+        if (host.slotIndex.length == 0 && !isToldOf(settings.changeableFromMs(watermark))) {
             clear(context);
             return;
         }
@@ -520,6 +520,17 @@ public final class HostAttributor
         touchNewlyKnown(host, context);
         setTick(host, watermark, context);
         hostState.update(host);
+    }
+
+    /** A slot that is still to come may have been reserved, or its node down, before. */
+    private boolean isToldOf(long changeable) throws Exception {
+        for (InventoryState said : inventories.values()) {
+            boolean lately = said.lastBefore(Long.MAX_VALUE) >= changeable;
+            if (lately && !WireConversion.configures(said)) {
+                return true;
+            }
+        }
+        return false;
     }
 
     /** Windows were written with what was known of the scheduler then. */

@@ -416,7 +416,8 @@ final class Samples {
         for (int i = 0; i < host.oldSlot.length; i++) {
             bySlot.put(
                     host.oldSlot[i],
-                    new HostFacts.Sampled(host.oldSlotMs[i], host.oldSlotMs[i], new TreeMap<>()));
+                    new HostFacts.Sampled(
+                            host.oldSlotMs[i], host.oldSlotMs[i], new TreeMap<>(), false));
         }
         for (SeriesState known : series.values()) {
             for (int c = 0; c < known.cards.length; c++) {
@@ -426,7 +427,8 @@ final class Samples {
                 names.put(first, new HostFacts.CardName(known.cards[c], known.models[c]));
                 bySlot.merge(
                         slot,
-                        new HostFacts.Sampled(first, known.cardLastMs[c], names),
+                        new HostFacts.Sampled(
+                                first, known.cardLastMs[c], names, known.instance >= 0),
                         HostFacts.Sampled::and);
             }
         }

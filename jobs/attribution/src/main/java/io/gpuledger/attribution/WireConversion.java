@@ -180,12 +180,7 @@ final class WireConversion {
 
     /** A host snapshot in state, as it was at one of its instants. */
     static HostInventory inventory(InventoryState state, long atMs, String contentKey) {
-        HostSnapshotRecord r;
-        try {
-            r = HOST_SNAPSHOTS.decode(state.snapshot);
-        } catch (IOException e) {
-            throw new UncheckedIOException("host snapshot in state does not decode", e);
-        }
+        HostSnapshotRecord r = decoded(state);
         int shards = 0;
         List<HostInventory.TypedGpus> gpus = new ArrayList<>();
         for (ConfiguredGresRecord gres : r.getGres()) {
@@ -227,6 +222,18 @@ final class WireConversion {
                 cards,
                 reservations,
                 contentKey);
+    }
+
+    private static HostSnapshotRecord decoded(InventoryState state) {
+        try {
+            return HOST_SNAPSHOTS.decode(state.snapshot);
+        } catch (IOException e) {
+            throw new UncheckedIOException("host snapshot in state does not decode", e);
+        }
+    }
+
+    static boolean configures(InventoryState state) {
+        return configures(decoded(state));
     }
 
     /** The site says what its indices mean; of Gres and state this says nothing. */

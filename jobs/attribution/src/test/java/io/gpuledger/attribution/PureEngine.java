@@ -163,7 +163,8 @@ final class PureEngine {
                         name.put(sample.atMs(), new HostFacts.CardName(sample.card(), s.model()));
                         sampled.merge(
                                 slot,
-                                new HostFacts.Sampled(sample.atMs(), sample.atMs(), name),
+                                new HostFacts.Sampled(
+                                        sample.atMs(), sample.atMs(), name, id.instance() >= 0),
                                 HostFacts.Sampled::and);
                     }
                 });

@@ -182,7 +182,7 @@ public final class Generator {
                         instances,
                         nvml,
                         kind == Kind.INVENTORY_MAPS_UUIDS,
-                        looks(kind, fromMs, toMs, watch),
+                        kind == Kind.NO_INVENTORY ? List.of() : looks(kind, fromMs, toMs, watch),
                         kind == Kind.RESERVATIONS ? reservations(fromMs, toMs) : List.of(),
                         List.of());
         List<Reading> readings =

@@ -34,6 +34,8 @@ public enum Kind {
     MIG_UNMAPPED(Of.HOST),
     NODE_STATES(Of.HOST),
     RESERVATIONS(Of.HOST),
+    /** No look at the node: exporters alone tell which cards it has. */
+    NO_INVENTORY(Of.HOST),
     INVENTORY_MAPS_UUIDS(Of.HOST),
     NO_TELEMETRY(Of.TELEMETRY),
     MISSING_SCRAPES(Of.TELEMETRY),

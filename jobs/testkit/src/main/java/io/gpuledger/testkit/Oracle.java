@@ -254,14 +254,7 @@ public final class Oracle {
         while (changed) {
             changed = false;
             for (Counted c : List.copyOf(counted)) {
-                Set<Integer> free = new TreeSet<>();
-                for (Host host : truth.hosts()) {
-                    if (host.name().equals(c.host()) && !host.looks().isEmpty()) {
-                        for (int card = 0; card < host.cards(); card++) {
-                            free.add(card);
-                        }
-                    }
-                }
+                Set<Integer> free = cardsKnown(c.host());
                 for (Held h : held) {
                     Part part = h.part();
                     if (part.host().equals(c.host())
@@ -280,6 +273,42 @@ public final class Oracle {
                 }
             }
         }
+    }
+
+    /**
+     * The cards of a host: by a look at it, else by its exporters, when those show no fewer than
+     * anybody has there.
+     */
+    private Set<Integer> cardsKnown(String name) {
+        Set<Integer> cards = new TreeSet<>();
+        for (Host host : truth.hosts()) {
+            if (!host.name().equals(name)) {
+                continue;
+            }
+            if (host.looks().isEmpty()) {
+                host.readings().forEach(r -> cards.add(r.card()));
+                boolean gap = !cards.isEmpty() && !cards.contains(cards.size() - 1);
+                if (gap || most(name) > cards.size()) {
+                    cards.clear();
+                }
+            } else {
+                for (int card = 0; card < host.cards(); card++) {
+                    cards.add(card);
+                }
+            }
+        }
+        return cards;
+    }
+
+    /** The most cards that a run is known to have on a host. */
+    private int most(String name) {
+        int most = 0;
+        for (Run run : truth.runs()) {
+            for (Counted c : counted(run)) {
+                most = c.host().equals(name) ? Math.max(most, c.count()) : most;
+            }
+        }
+        return most;
     }
 
     private List<ExpectedRow> slot(Host host, int card, List<Held> held) {

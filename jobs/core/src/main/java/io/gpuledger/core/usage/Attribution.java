@@ -113,13 +113,23 @@ public final class Attribution {
         }
         boolean mapped = !facts.timeline().layout(window.startMs()).isEmpty();
         for (Claim claim : mapped ? List.<Claim>of() : claims) {
-            for (Holding holding : claim.run().holdings()) {
-                if (holding.gpuIndex() == index && !holding.gresType().isEmpty()) {
-                    return holding.gresType();
-                }
+            String type = types(claim.run()).get(index);
+            if (type != null) {
+                return type;
             }
         }
         return card.model();
+    }
+
+    /** What the scheduler called the cards that it gave to a run, by index. */
+    static Map<Integer, String> types(HostRun run) {
+        Map<Integer, String> types = new TreeMap<>();
+        for (Holding holding : run.holdings()) {
+            if (!holding.gresType().isEmpty()) {
+                types.putIfAbsent(holding.gpuIndex(), holding.gresType());
+            }
+        }
+        return types;
     }
 
     /** The last name heard by the end of the window, before the first one the first. */

@@ -15,21 +15,44 @@ import java.util.TreeSet;
 final class CountPlacement {
     private CountPlacement() {}
 
-    /** The same runs, counts replaced by indices where these are certain. */
+    /**
+     * The same runs, counts replaced by indices where these are certain.
+     *
+     * @param exported the host's GPUs as exporters show them, empty where the inventory tells them
+     */
     static List<HostRun> place(
-            HostTimeline timeline, List<HostRun> runs, List<HostFacts.JobHint> hints) {
+            HostTimeline timeline,
+            List<HostRun> runs,
+            List<HostFacts.JobHint> hints,
+            Set<Integer> exported) {
         List<HostRun> placed = new ArrayList<>(runs);
         if (placed.stream().noneMatch(CountPlacement::isCounted)) {
             return placed;
         }
         placed.sort(Comparator.comparingLong(HostRun::startMs).thenComparing(HostRun::runId));
+        Set<Integer> all = holdsMore(runs, exported.size()) ? Set.of() : exported;
+        boolean forced = timeline.isCounted() || !all.isEmpty();
         boolean progress = true;
         while (progress) {
-            progress = timeline.isCounted() && pass(timeline, placed, List.of());
-            progress = progress || pass(timeline, placed, hints);
+            progress = forced && pass(timeline, all, placed, List.of());
+            progress = progress || pass(timeline, all, placed, hints);
         }
         placed.sort(Comparator.comparing(HostRun::runId));
         return placed;
+    }
+
+    /** Somebody has more than exporters show, or parts of cards: they do not show all. */
+    private static boolean holdsMore(List<HostRun> runs, int exported) {
+        for (HostRun run : runs) {
+            for (Holding holding : run.holdings()) {
+                if (holding.count() > exported
+                        || holding.gpuIndex() >= exported
+                        || Claims.isMigType(holding.gresType())) {
+                    return true;
+                }
+            }
+        }
+        return false;
     }
 
     private static boolean isCounted(HostRun run) {
@@ -38,7 +61,10 @@ final class CountPlacement {
 
     /** One look at every counted holding: by force when there are no hints, else by hint. */
     private static boolean pass(
-            HostTimeline timeline, List<HostRun> runs, List<HostFacts.JobHint> hints) {
+            HostTimeline timeline,
+            Set<Integer> exported,
+            List<HostRun> runs,
+            List<HostFacts.JobHint> hints) {
         boolean progress = false;
         for (int i = 0; i < runs.size(); i++) {
             HostRun run = runs.get(i);
@@ -50,7 +76,7 @@ final class CountPlacement {
             for (Holding holding : run.holdings()) {
                 Set<Integer> indices =
                         HostFacts.isUnplaced(holding)
-                                ? candidates(timeline, runs, run, holding, hints)
+                                ? candidates(timeline, exported, runs, run, holding, hints)
                                 : Set.of();
                 if (indices.size() != holding.count() || indices.isEmpty()) {
                     holdings.add(holding);
@@ -71,13 +97,16 @@ final class CountPlacement {
 
     private static Set<Integer> candidates(
             HostTimeline timeline,
+            Set<Integer> exported,
             List<HostRun> runs,
             HostRun run,
             Holding wanted,
             List<HostFacts.JobHint> hints) {
         Set<Integer> free;
         if (hints.isEmpty()) {
-            free = new TreeSet<>(timeline.ordinals(wanted.startMs()));
+            free =
+                    new TreeSet<>(
+                            timeline.isCounted() ? timeline.ordinals(wanted.startMs()) : exported);
         } else {
             free = new TreeSet<>();
             for (HostFacts.JobHint hint : hints) {

@@ -21,6 +21,8 @@ import org.jspecify.annotations.Nullable;
 public final class FactsChange {
     private FactsChange() {}
 
+    private static final long WINDOW_MS = 60_000;
+
     /** Disjoint, sorted spans; of samples only what they call the cards is compared. */
     public static List<Span> between(HostFacts before, HostFacts after) {
         List<Span> spans = new ArrayList<>();
@@ -95,12 +97,14 @@ public final class FactsChange {
                         && a.qos().equals(b.qos())
                         && Attribution.lastingFlags(a.flags())
                                 == Attribution.lastingFlags(b.flags());
-        if (!sameNames) {
+        if (!sameNames || !Attribution.types(a).equals(Attribution.types(b))) {
             return Long.MIN_VALUE;
         }
         long until = Long.MAX_VALUE;
         if (a.uncertainFromMs() != b.uncertainFromMs() || a.flags() != b.flags()) {
-            until = Math.min(a.uncertainFromMs(), b.uncertainFromMs()) - 1;
+            // Rows have the doubt by whole windows.
+            long doubtful = Math.min(a.uncertainFromMs(), b.uncertainFromMs());
+            until = Math.floorDiv(doubtful - 1, WINDOW_MS) * WINDOW_MS;
         }
         for (Span span : difference(a.suspensions(), b.suspensions())) {
             until = Math.min(until, span.startMs());

@@ -6,6 +6,7 @@ import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.SortedMap;
 import java.util.TreeMap;
 import java.util.TreeSet;
@@ -47,8 +48,11 @@ public record HostFacts(
      *
      * @param firstMs the earliest sample
      * @param lastMs the latest sample
+     * @param cards what they called it; empty where the samples themselves are forgotten
+     * @param divided some sample was of a MIG instance
      */
-    public record Sampled(long firstMs, long lastMs, SortedMap<Long, CardName> cards) {
+    public record Sampled(
+            long firstMs, long lastMs, SortedMap<Long, CardName> cards, boolean divided) {
         /** Both together; of two names of one instant the greater UUID wins. */
         public Sampled and(Sampled other) {
             SortedMap<Long, CardName> all = new TreeMap<>(cards);
@@ -57,7 +61,10 @@ public record HostFacts(
                             all.merge(
                                     at, name, (a, b) -> a.uuid().compareTo(b.uuid()) >= 0 ? a : b));
             return new Sampled(
-                    Math.min(firstMs, other.firstMs), Math.max(lastMs, other.lastMs), all);
+                    Math.min(firstMs, other.firstMs),
+                    Math.max(lastMs, other.lastMs),
+                    all,
+                    divided || other.divided);
         }
     }
 
@@ -75,7 +82,8 @@ public record HostFacts(
             List<Span> schedulerKnown) {
         List<HostRun> sorted = new ArrayList<>(runs);
         sorted.sort(Comparator.comparing(HostRun::runId));
-        List<HostRun> placed = CountPlacement.place(timeline, sorted, hints);
+        List<HostRun> placed =
+                CountPlacement.place(timeline, sorted, hints, exported(timeline, sampled));
         SortedMap<Integer, List<Claim>> claims = Claims.of(placed, timeline);
         SortedMap<Integer, Slot> slots = new TreeMap<>();
         TreeSet<Integer> indices = new TreeSet<>(sampled.keySet());
@@ -92,6 +100,24 @@ public record HostFacts(
             }
         }
         return new HostFacts(cluster, host, timeline, slots, placed, claims, schedulerKnown);
+    }
+
+    /**
+     * The GPUs of a host whose inventory nobody tells: an exporter shows all of them, by indices
+     * without a gap. With MIG an index of Slurm is no card.
+     */
+    private static Set<Integer> exported(HostTimeline timeline, Map<Integer, Sampled> sampled) {
+        Set<Integer> indices = new TreeSet<>();
+        for (Map.Entry<Integer, Sampled> entry : sampled.entrySet()) {
+            if (entry.getValue().divided()) {
+                return Set.of();
+            }
+            if (!entry.getValue().cards().isEmpty()) {
+                indices.add(entry.getKey());
+            }
+        }
+        boolean whole = !indices.isEmpty() && indices.stream().allMatch(i -> i < indices.size());
+        return whole && !timeline.isCounted() ? indices : Set.of();
     }
 
     /**

@@ -347,7 +347,7 @@ class AttributionTest {
         SortedMap<Long, HostFacts.CardName> told =
                 new TreeMap<>(Map.of(0L, new HostFacts.CardName("GPU-0", "NVIDIA H100 80GB")));
         Map<Integer, HostFacts.Sampled> sampled =
-                Map.of(0, new HostFacts.Sampled(0, 120_000, told));
+                Map.of(0, new HostFacts.Sampled(0, 120_000, told, false));
         HostFacts facts =
                 HostFacts.of(
                         "c",
@@ -364,6 +364,43 @@ class AttributionTest {
         assertThat(Attribution.attribute(facts, Map.of(), new Span(60_000, 120_000)))
                 .extracting(UsageRow::gpuModel)
                 .containsExactly("NVIDIA H100 80GB");
+    }
+
+    @Test
+    void without_an_inventory_the_exported_gpus_are_all_there_are() {
+        HostRun whole = run("a", 0, 20_000, List.of(), holding(-1, 0, 2));
+        HostRun more = run("b", 20_000, 40_000, List.of(), holding(-1, 0, 4));
+
+        assertThat(slotsOf(exporting(2, false, whole))).containsExactly(0, 1);
+        assertThat(slotsOf(exporting(4, false, whole))).containsExactly(-1);
+        // Somebody has four of them: two are not all.
+        assertThat(slotsOf(exporting(2, false, whole, more))).containsExactly(-1);
+        assertThat(slotsOf(exporting(2, true, whole))).containsExactly(-1);
+    }
+
+    private static HostFacts exporting(int cards, boolean divided, HostRun... runs) {
+        Map<Integer, HostFacts.Sampled> sampled = new TreeMap<>();
+        for (int i = 0; i < cards; i++) {
+            SortedMap<Long, HostFacts.CardName> name =
+                    new TreeMap<>(Map.of(0L, new HostFacts.CardName("GPU-" + i, "")));
+            sampled.put(i, new HostFacts.Sampled(0, 60_000, name, divided));
+        }
+        return HostFacts.of(
+                "c",
+                "h",
+                HostTimeline.of(List.of(), 300_000),
+                List.of(runs),
+                List.of(),
+                sampled,
+                List.of(ALWAYS));
+    }
+
+    /** Where anybody holds anything. */
+    private static List<Integer> slotsOf(HostFacts facts) {
+        return Attribution.attribute(facts, Map.of(), WINDOW).stream()
+                .filter(row -> row.holders().stream().anyMatch(h -> h.bucket() == Bucket.ALLOCATED))
+                .map(UsageRow::gpuIndex)
+                .toList();
     }
 
     private static Map<String, Long> gpuMs(HostFacts facts) {
