@@ -12,6 +12,7 @@ import io.gpuledger.collectors.file.InputFile;
 import io.gpuledger.collectors.file.InputFiles;
 import io.gpuledger.collectors.file.InputFormat;
 import io.gpuledger.collectors.file.Instants;
+import io.gpuledger.collectors.file.KnownRecords;
 import io.gpuledger.collectors.slurm.SlurmFileReader;
 import io.gpuledger.local.LocalStack;
 import io.gpuledger.sql.BackfillRegister;
@@ -169,6 +170,7 @@ final class BackfillCommand implements Callable<Integer> {
                                 cluster, scrapeIntervalS * 1000, observedAtMs(observedAt)));
         try (SpoolWriter writer = new SpoolWriter(spool)) {
             SpoolSink sink = new SpoolSink(writer);
+            KnownRecords known = new KnownRecords();
             Map<String, InputCount> counts = new HashMap<>();
             for (Map.Entry<InputFile, String> input : contents.entrySet()) {
                 InputFile file = input.getKey();
@@ -178,9 +180,9 @@ final class BackfillCommand implements Callable<Integer> {
                     continue;
                 }
                 if (file.format().family() == InputFormat.Family.SLURM) {
-                    slurmReader.read(file, sink);
+                    slurmReader.read(file, sink, known);
                 } else {
-                    dcgmReader.read(file, sink);
+                    dcgmReader.read(file, sink, known);
                 }
                 counts.put(input.getValue(), sink.lastCount());
             }

@@ -363,6 +363,65 @@ class BackfillIT {
     }
 
     @Test
+    void records_given_again_in_other_files_are_duplicates_and_the_rows_are_the_same()
+            throws IOException {
+        List<String> hooks =
+                List.of(
+                        hook(1795434848.4, "prolog", "n1", "7"),
+                        hook(1795434860.3, "epilog", "n1", "7"),
+                        hook(1795434870.2, "prolog", "n1", "8"),
+                        hook(1795435400.1, "epilog", "n1", "8"));
+        String node = "NodeName=n1 Gres=gpu:h100:2\n   State=MIXED\n";
+        StringBuilder samples = new StringBuilder();
+        for (int t = 0; t <= 20; t++) {
+            samples.append(
+                    "DCGM_FI_PROF_GR_ENGINE_ACTIVE{gpu=\"0\",UUID=\"GPU-0\",Hostname=\"n1\"} 0.04 %d000%n"
+                            .formatted(1795434840 + 30 * t));
+        }
+        Path once = Files.createDirectories(directory.resolve("once"));
+        Files.writeString(once.resolve("hooks.jsonl"), String.join("", hooks));
+        Files.writeString(once.resolve("1795434840.n1.txt"), node);
+        Files.writeString(once.resolve("samples.prom"), samples);
+        Path again = Files.createDirectories(directory.resolve("again"));
+        Files.writeString(again.resolve("a.jsonl"), String.join("", hooks.subList(0, 3)));
+        Files.writeString(
+                again.resolve("b.jsonl"), String.join("", hooks.subList(1, 4)) + hooks.get(0));
+        Files.writeString(again.resolve("1795434840.n1.txt"), node);
+        Files.writeString(again.resolve("1795434840.repeated.txt"), node + "\n");
+        Files.writeString(again.resolve("samples.prom"), "# a\n" + samples);
+        Files.writeString(again.resolve("repeated.prom"), "# b\n" + samples);
+
+        Outcome first = backfillBoth("once", once);
+        Outcome repeated = backfillBoth("again", again);
+
+        assertThat(first.exit()).as(first.err()).isZero();
+        assertThat(repeated.exit()).as(repeated.err()).isZero();
+        assertThat(first.err())
+                .contains("3 files, 26 records: 26 used, 0 duplicate, 0 ignored, 0 dead letters");
+        String counts = "6 files, 51 records: 26 used, 25 duplicate, 0 ignored, 0 dead letters";
+        assertThat(repeated.err()).contains(counts);
+        assertThat(backfillBoth("again", again).err()).contains("nothing to change", counts);
+        assertThat(currentContents("again")).isEqualTo(currentContents("once")).isNotEmpty();
+    }
+
+    /** Scheduler files and telemetry of one directory. */
+    private static Outcome backfillBoth(String database, Path folder) throws IOException {
+        List<String> words =
+                new ArrayList<>(
+                        List.of("--database=" + database, "backfill", "--cluster=c", "--slurm"));
+        for (boolean telemetry : new boolean[] {false, true}) {
+            if (telemetry) {
+                words.add("--dcgm");
+            }
+            try (Stream<Path> files = Files.list(folder)) {
+                files.filter(f -> f.toString().endsWith(".prom") == telemetry)
+                        .forEach(f -> words.add(f.toString()));
+            }
+        }
+        return run(words.toArray(String[]::new));
+    }
+
+    @Test
     void what_was_chosen_reaches_the_rows_and_makes_other_inputs() throws IOException {
         Path file = directory.resolve("polls.psv");
         Files.writeString(
@@ -426,6 +485,14 @@ class BackfillIT {
                 .query(
                         "SELECT * FROM usage_minute_current ORDER BY cluster, host, gpu_index,"
                                 + " unplaced_run, window_start, bucket, run_id, instance",
+                        Map.of());
+    }
+
+    /** Without the revision, which tells one writing from another. */
+    private static List<List<String>> currentContents(String database) {
+        return new Warehouse(stack.clickHouseUrl(), "default", "", database)
+                .query(
+                        "SELECT * EXCEPT (revision) FROM usage_minute_current" + " ORDER BY ALL",
                         Map.of());
     }
 

@@ -42,7 +42,8 @@ class HostileSizeTest {
         assertThat(hooks.deadLetters).hasSize(2);
         assertThat(hooks.counts.get(0).read()).isEqualTo(3);
         Collected jobs = read("1700000000.j", JOB + "\n" + JOB + endless + "\n" + JOB + "\n");
-        assertThat(jobs.jobs).hasSize(2);
+        assertThat(jobs.jobs).hasSize(1);
+        assertThat(jobs.counts.get(0).duplicate()).isEqualTo(1);
         assertThat(jobs.deadLetters).hasSize(1);
         String sample = "DCGM_FI_DEV_GPU_UTIL{gpu=\"0\",Hostname=\"n1\",x=\"";
         Collected dcgm = read("1700000000.d", sample + "\"} 1\n" + sample + endless + "\"} 1\n");

@@ -4,6 +4,7 @@ import io.gpuledger.collectors.file.InputException;
 import io.gpuledger.collectors.file.InputFile;
 import io.gpuledger.collectors.file.InputSink;
 import io.gpuledger.collectors.file.InputTally;
+import io.gpuledger.collectors.file.KnownRecords;
 import io.gpuledger.collectors.file.Lines;
 import java.io.IOException;
 import java.io.InputStream;
@@ -25,7 +26,17 @@ public final class DcgmFileReader {
         this.options = options;
     }
 
+    /** Reads a file on its own: its duplicates are the lines that it repeats itself. */
     public void read(InputFile file, InputSink sink) throws InputException {
+        read(file, sink, new KnownRecords());
+    }
+
+    /**
+     * Reads one file of several: the lines of a scrape that is known already are duplicates, what
+     * it says is known then. A scrape that is cut otherwise than before, as by the end of a file,
+     * is not the same.
+     */
+    public void read(InputFile file, InputSink sink, KnownRecords known) throws InputException {
         InputTally tally = new InputTally(options.cluster(), file.path().toString(), sink);
         OptionalLong named = file.nameTimeMs();
         Long override = options.observedAtOverride();
@@ -38,6 +49,7 @@ public final class DcgmFileReader {
                         override != null ? override : instant,
                         "",
                         tally,
+                        known,
                         sink::scrape);
         try (InputStream in = file.open()) {
             Lines lines = new Lines(in);
@@ -56,7 +68,7 @@ public final class DcgmFileReader {
             throw InputFile.unreadable(file.path(), e);
         }
         text.flush();
-        if (text.undated() > 0 && tally.usedSoFar() == 0) {
+        if (text.undated() > 0 && tally.usableSoFar() == 0) {
             throw new InputException(
                     file.path(),
                     "holds samples but no timestamps; give --observed-at, or begin its name with the"

@@ -2,6 +2,7 @@ package io.gpuledger.collectors.dcgm;
 
 import io.gpuledger.collectors.file.BadRecordException;
 import io.gpuledger.collectors.file.InputTally;
+import io.gpuledger.collectors.file.KnownRecords;
 import io.gpuledger.schemas.GpuSampleRecord;
 import io.gpuledger.schemas.HostScrapeRecord;
 import java.util.ArrayList;
@@ -49,11 +50,13 @@ public final class DcgmText {
     private final @Nullable Long instantMs;
     private final String fallbackHost;
     private final InputTally tally;
+    private final KnownRecords knownRecords;
     private final Consumer<HostScrapeRecord> out;
     private final Map<String, DcgmLabels> known = new HashMap<>();
     private final Map<Key, Gpu> gpus = new LinkedHashMap<>();
     private String host = "";
     private long at;
+    private long linesKept;
     private long undated;
 
     DcgmText(
@@ -63,6 +66,7 @@ public final class DcgmText {
             @Nullable Long instantMs,
             String fallbackHost,
             InputTally tally,
+            KnownRecords knownRecords,
             Consumer<HostScrapeRecord> out) {
         this.cluster = cluster;
         this.intervalMs = intervalMs;
@@ -70,6 +74,7 @@ public final class DcgmText {
         this.instantMs = instantMs;
         this.fallbackHost = fallbackHost;
         this.tally = tally;
+        this.knownRecords = knownRecords;
         this.out = out;
     }
 
@@ -83,7 +88,16 @@ public final class DcgmText {
             String origin,
             InputTally tally) {
         List<HostScrapeRecord> out = new ArrayList<>();
-        DcgmText t = new DcgmText(cluster, intervalMs, origin, instantMs, host, tally, out::add);
+        DcgmText t =
+                new DcgmText(
+                        cluster,
+                        intervalMs,
+                        origin,
+                        instantMs,
+                        host,
+                        tally,
+                        new KnownRecords(),
+                        out::add);
         long number = 0;
         for (String line : text.split("\n", -1)) {
             number++;
@@ -155,7 +169,7 @@ public final class DcgmText {
         Gpu gpu = gpu(labels, on, time);
         Long before = gpu.values.put(field, value);
         if (before == null) {
-            tally.used();
+            linesKept++;
             return;
         }
         tally.duplicate();
@@ -200,6 +214,7 @@ public final class DcgmText {
         return labels;
     }
 
+    /** Ends a scrape: only now it is known whether its lines say anything new. */
     void flush() {
         if (gpus.isEmpty()) {
             return;
@@ -216,7 +231,13 @@ public final class DcgmText {
         r.setOrigin(origin);
         r.setFields(new ArrayList<>(fields.values()));
         r.setGpus(samples);
-        out.accept(r);
+        if (knownRecords.add(r, HostScrapeRecord.getEncoder())) {
+            tally.used(linesKept);
+            out.accept(r);
+        } else {
+            tally.duplicate(linesKept);
+        }
+        linesKept = 0;
         gpus.clear();
     }
 

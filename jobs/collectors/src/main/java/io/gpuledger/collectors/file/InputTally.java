@@ -26,8 +26,7 @@ public final class InputTally {
     }
 
     public void used() {
-        read++;
-        used++;
+        used(1);
     }
 
     public void used(long records) {
@@ -36,8 +35,12 @@ public final class InputTally {
     }
 
     public void duplicate() {
-        read++;
-        duplicate++;
+        duplicate(1);
+    }
+
+    public void duplicate(long records) {
+        read += records;
+        duplicate += records;
     }
 
     public void ignored(String reason) {
@@ -77,8 +80,9 @@ public final class InputTally {
         return deadLettered;
     }
 
-    public long usedSoFar() {
-        return used;
+    /** Used or a duplicate of one that was. */
+    public long usableSoFar() {
+        return used + duplicate;
     }
 
     public void close() {

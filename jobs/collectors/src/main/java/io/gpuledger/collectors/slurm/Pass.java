@@ -4,6 +4,7 @@ import io.gpuledger.collectors.file.BadRecordException;
 import io.gpuledger.collectors.file.InputFile;
 import io.gpuledger.collectors.file.InputSink;
 import io.gpuledger.collectors.file.InputTally;
+import io.gpuledger.collectors.file.KnownRecords;
 import io.gpuledger.schemas.HeartbeatKind;
 import io.gpuledger.schemas.HostSnapshotRecord;
 import io.gpuledger.schemas.JobSnapshotRecord;
@@ -32,6 +33,7 @@ final class Pass {
     private final Path path;
     private final InputSink sink;
     private final InputTally tally;
+    private final @Nullable KnownRecords known;
     private final long observedMs;
     private long latestMs = UNKNOWN;
     private long firstStartMs = Long.MAX_VALUE;
@@ -44,12 +46,21 @@ final class Pass {
         void read() throws BadRecordException, NotUsedException;
     }
 
-    /** The time of observation is given to the records that do not know their own. */
-    Pass(SlurmFileReader.Options options, InputFile file, InputSink sink, long observedMs) {
+    /**
+     * The time of observation is given to the records that do not know their own. What is known is
+     * not given to the sink again; null in a survey, which must leave all of it to the reading.
+     */
+    Pass(
+            SlurmFileReader.Options options,
+            InputFile file,
+            InputSink sink,
+            @Nullable KnownRecords known,
+            long observedMs) {
         this.options = options;
         this.path = file.path();
         this.sink = sink;
         this.tally = new InputTally(options.cluster(), file.path().toString(), sink);
+        this.known = known;
         this.observedMs = observedMs;
     }
 
@@ -171,24 +182,36 @@ final class Pass {
             undated = true;
             r.setObservedAtMs(observedMs);
         }
-        tally.used();
-        sink.job(r);
+        if (known == null || known.add(r, JobSnapshotRecord.getEncoder())) {
+            tally.used();
+            sink.job(r);
+        } else {
+            tally.duplicate();
+        }
     }
 
     void use(HostSnapshotRecord h) {
         useAll(List.of(h));
     }
 
-    /** One input record that describes several hosts. */
+    /** One input record that describes some hosts: a duplicate if it says nothing new of any. */
     void useAll(Iterable<HostSnapshotRecord> hosts) {
+        boolean fresh = false;
         for (HostSnapshotRecord h : hosts) {
             if (h.getObservedAtMs() == UNKNOWN) {
                 undated = true;
                 h.setObservedAtMs(observedMs);
             }
-            sink.host(h);
+            if (known == null || known.add(h, HostSnapshotRecord.getEncoder())) {
+                fresh = true;
+                sink.host(h);
+            }
         }
-        tally.used();
+        if (fresh) {
+            tally.used();
+        } else {
+            tally.duplicate();
+        }
     }
 
     /** Says what the file proves as a whole; explicit: its time is more than a guess. */

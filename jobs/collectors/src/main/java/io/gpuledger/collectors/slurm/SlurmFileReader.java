@@ -6,6 +6,7 @@ import io.gpuledger.collectors.file.InputException;
 import io.gpuledger.collectors.file.InputFile;
 import io.gpuledger.collectors.file.InputFormat;
 import io.gpuledger.collectors.file.InputSink;
+import io.gpuledger.collectors.file.KnownRecords;
 import io.gpuledger.schemas.DeadLetterRecord;
 import io.gpuledger.schemas.HostScrapeRecord;
 import io.gpuledger.schemas.HostSnapshotRecord;
@@ -30,8 +31,16 @@ public final class SlurmFileReader {
         this.options = options;
     }
 
+    /** Reads a file on its own: its duplicates are the records that it repeats itself. */
     public void read(InputFile file, InputSink sink) throws InputException {
-        Pass survey = pass(file, new Nowhere(), Pass.UNKNOWN);
+        read(file, sink, new KnownRecords());
+    }
+
+    /**
+     * Reads one file of several: what is known already is a duplicate, what it says is known then.
+     */
+    public void read(InputFile file, InputSink sink, KnownRecords known) throws InputException {
+        Pass survey = pass(file, new Nowhere(), null, Pass.UNKNOWN);
         Long override = options.observedAtOverride();
         OptionalLong named = file.nameTimeMs();
         long observed = override != null ? override : named.orElse(survey.latestMs());
@@ -39,11 +48,12 @@ public final class SlurmFileReader {
             throw new InputException(
                     file.path(), "holds no time of observation; give --observed-at");
         }
-        pass(file, sink, observed).close(override != null || named.isPresent());
+        pass(file, sink, known, observed).close(override != null || named.isPresent());
     }
 
-    private Pass pass(InputFile file, InputSink sink, long observedMs) throws InputException {
-        Pass pass = new Pass(options, file, sink, observedMs);
+    private Pass pass(InputFile file, InputSink sink, @Nullable KnownRecords known, long observedMs)
+            throws InputException {
+        Pass pass = new Pass(options, file, sink, known, observedMs);
         try (InputStream in = file.open()) {
             reader(file).read(in, pass);
         } catch (JsonProcessingException e) {
