@@ -14,8 +14,8 @@ import io.gpuledger.schemas.ReleasedSchemas;
 import io.gpuledger.schemas.SchedulerHeartbeatRecord;
 import java.io.IOException;
 import java.time.Instant;
+import java.util.EnumSet;
 import java.util.StringJoiner;
-import org.apache.avro.AvroRuntimeException;
 import org.apache.avro.Schema;
 import org.apache.avro.message.BinaryMessageDecoder;
 import org.apache.flink.api.common.functions.OpenContext;
@@ -26,8 +26,8 @@ import org.apache.flink.util.Collector;
 import org.apache.flink.util.OutputTag;
 
 /**
- * Decodes records of any released schema by the fingerprint they carry. What does not decode, comes
- * from the future or from before the correction horizon is a dead letter.
+ * Decodes records of any released schema by the fingerprint they carry. What does not decode,
+ * cannot be true, comes from the future or from before the correction horizon is a dead letter.
  */
 public final class RecordRouter extends ProcessFunction<WireMessage, JobInput> {
     public static final OutputTag<HostInput> HOSTS =
@@ -40,7 +40,9 @@ public final class RecordRouter extends ProcessFunction<WireMessage, JobInput> {
     private static final long serialVersionUID = 1L;
 
     private final AttributionSettings settings;
+    private final EnumSet<WireType> expected;
 
+    private transient RecordLimits limits;
     private transient BinaryMessageDecoder<HostScrapeRecord> scrapes;
     private transient BinaryMessageDecoder<JobSnapshotRecord> jobs;
     private transient BinaryMessageDecoder<HostSnapshotRecord> hosts;
@@ -49,12 +51,24 @@ public final class RecordRouter extends ProcessFunction<WireMessage, JobInput> {
     private transient Counter deadLettered;
     private transient Counter heartbeatsUsed;
 
-    public RecordRouter(AttributionSettings settings) {
+    private RecordRouter(AttributionSettings settings, EnumSet<WireType> expected) {
         this.settings = settings;
+        this.expected = expected;
+    }
+
+    /** Of what the scheduler's collectors write. */
+    static RecordRouter ofScheduler(AttributionSettings settings) {
+        return new RecordRouter(settings, EnumSet.complementOf(EnumSet.of(WireType.HOST_SCRAPE)));
+    }
+
+    /** Of what the exporters' collectors write. */
+    static RecordRouter ofTelemetry(AttributionSettings settings) {
+        return new RecordRouter(settings, EnumSet.of(WireType.HOST_SCRAPE));
     }
 
     @Override
     public void open(OpenContext context) {
+        limits = new RecordLimits(settings);
         scrapes = allVersions(HostScrapeRecord.getDecoder(), "HostScrapeRecord");
         jobs = allVersions(JobSnapshotRecord.getDecoder(), "JobSnapshotRecord");
         hosts = allVersions(HostSnapshotRecord.getDecoder(), "HostSnapshotRecord");
@@ -77,8 +91,7 @@ public final class RecordRouter extends ProcessFunction<WireMessage, JobInput> {
             throws Exception {
         read.inc();
         WireType type = WireType.of(message.value);
-        long observedAt = WireType.observedAtMs(message.value);
-        if (type == null || observedAt == WireType.NO_TIME) {
+        if (type == null) {
             deadLetter(
                     message,
                     "UNREADABLE",
@@ -87,6 +100,16 @@ public final class RecordRouter extends ProcessFunction<WireMessage, JobInput> {
                     context);
             return;
         }
+        if (!expected.contains(type)) {
+            deadLetter(
+                    message,
+                    "UNREADABLE",
+                    "a %s, where only %s belong; it was written to the wrong topic"
+                            .formatted(type, expected),
+                    context);
+            return;
+        }
+        long observedAt = WireType.observedAtMs(message.value);
         if (KafkaWireSource.isFuture(observedAt, message, settings.futureMs())) {
             deadLetter(
                     message,
@@ -100,36 +123,45 @@ public final class RecordRouter extends ProcessFunction<WireMessage, JobInput> {
         }
         try {
             route(type, message, context, out);
-        } catch (IOException | AvroRuntimeException | IndexOutOfBoundsException e) {
+        } catch (UnreadableException e) {
             deadLetter(message, "UNREADABLE", String.valueOf(e.getMessage()), context);
+        } catch (RefusedRecordException e) {
+            deadLetter(message, e.reason(), e.detail(), context);
         }
     }
 
     private void route(WireType type, WireMessage message, Context context, Collector<JobInput> out)
-            throws IOException {
+            throws IOException, RefusedRecordException, UnreadableException {
         byte[] value = message.value;
         switch (type) {
             case HOST_SCRAPE -> {
-                HostInput input = WireConversion.samples(scrapes.decode(value)).readAt(message);
+                HostScrapeRecord scrape = decode(scrapes, type, value);
+                limits.check(scrape);
+                HostInput input = WireConversion.samples(scrape).readAt(message);
                 if (isOpen(input.observedAtMs, message, context)) {
                     context.output(HOSTS, input);
                 }
             }
             case JOB_SNAPSHOT -> {
-                JobInput input = WireConversion.jobInput(jobs.decode(value));
+                JobSnapshotRecord job = decode(jobs, type, value);
+                limits.check(job);
+                JobInput input = WireConversion.jobInput(job);
                 if (isOpen(input.latestMs, message, context)) {
                     out.collect(input);
                 }
             }
             case SCHEDULER_HEARTBEAT -> {
-                HeartbeatInput input = WireConversion.heartbeat(heartbeats.decode(value));
+                SchedulerHeartbeatRecord heartbeat = decode(heartbeats, type, value);
+                limits.check(heartbeat);
+                HeartbeatInput input = WireConversion.heartbeat(heartbeat);
                 if (isOpen(input.observedAtMs, message, context)) {
                     context.output(HEARTBEATS, input);
                     heartbeatsUsed.inc();
                 }
             }
             case HOST_SNAPSHOT -> {
-                HostSnapshotRecord host = hosts.decode(value);
+                HostSnapshotRecord host = decode(hosts, type, value);
+                limits.check(host);
                 HostInput input = WireConversion.inventoryInput(host).readAt(message);
                 // A configuration holds from its date on, however long ago that was.
                 if (input.configures || isOpen(input.observedAtMs, message, context)) {
@@ -137,6 +169,25 @@ public final class RecordRouter extends ProcessFunction<WireMessage, JobInput> {
                     context.output(ROWS, new SinkRow(SinkTable.HOSTS, hostRow(host)));
                 }
             }
+        }
+    }
+
+    /** Bytes of strangers may break the decoder in any way; each of them means the same. */
+    private static <T> T decode(BinaryMessageDecoder<T> decoder, WireType type, byte[] value)
+            throws UnreadableException {
+        try {
+            return decoder.decode(value);
+        } catch (IOException | RuntimeException e) {
+            throw new UnreadableException(
+                    "%d bytes that are no whole %s: %s".formatted(value.length, type, e), e);
+        }
+    }
+
+    private static final class UnreadableException extends Exception {
+        private static final long serialVersionUID = 1L;
+
+        UnreadableException(String message, Exception cause) {
+            super(message, cause);
         }
     }
 

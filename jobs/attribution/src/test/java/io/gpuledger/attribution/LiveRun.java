@@ -96,8 +96,8 @@ final class LiveRun {
                             i,
                             from == null ? null : from.attributors()));
         }
-        scheduler = new Router(settings);
-        telemetry = new Router(settings);
+        scheduler = new Router(RecordRouter.ofScheduler(settings));
+        telemetry = new Router(RecordRouter.ofTelemetry(settings));
         for (Keyed<JobInput, HostInput> assembler : assemblers) {
             scheduler.jobs.add(channel(assembler.first, JobInput.class));
             telemetry.jobs.add(channel(assembler.first, JobInput.class));
@@ -324,13 +324,10 @@ final class LiveRun {
         private final List<Channel<HeartbeatInput>> heartbeats = new ArrayList<>();
         private final List<Channel<HostInput>> hosts = new ArrayList<>();
 
-        Router(AttributionSettings settings) throws Exception {
+        Router(RecordRouter router) throws Exception {
             harness =
                     new OneInputStreamOperatorTestHarness<>(
-                            new ProcessOperator<>(new RecordRouter(settings)),
-                            MAX_PARALLELISM,
-                            1,
-                            0);
+                            new ProcessOperator<>(router), MAX_PARALLELISM, 1, 0);
             harness.open();
         }
 
