@@ -191,11 +191,7 @@ final class HostileRecords {
             addHost(all, "host at " + ms, "BAD_TIME", h -> h.setObservedAtMs(ms));
         }
         for (int count : new int[] {-1, 1_025, 1_000_000_000}) {
-            addHost(
-                    all,
-                    count + " GPUs",
-                    "BAD_GRES",
-                    h -> h.setGres(List.of(gres("gpu", count))));
+            addHost(all, count + " GPUs", "BAD_GRES", h -> h.setGres(List.of(gres("gpu", count))));
         }
         addHost(
                 all,
@@ -209,11 +205,7 @@ final class HostileRecords {
                 h -> h.setGres(List.of(gres("shard", Integer.MAX_VALUE))));
         addHost(all, "no host", "UNREADABLE", h -> h.setHost(""));
         addHost(all, "host with a line", "UNREADABLE", h -> h.setHost("n\n1"));
-        addHost(
-                all,
-                "states",
-                "UNREADABLE",
-                h -> h.setStates(Collections.nCopies(1_000, "IDLE")));
+        addHost(all, "states", "UNREADABLE", h -> h.setStates(Collections.nCopies(1_000, "IDLE")));
         for (int slices : new int[] {0, -1, 8, Integer.MIN_VALUE}) {
             addHost(
                     all,
@@ -221,8 +213,7 @@ final class HostileRecords {
                     "BAD_GRES",
                     h ->
                             h.setSlicesPerGpu(7)
-                                    .setInstances(
-                                            List.of(new MigInstanceRecord(0, 0, 1, slices))));
+                                    .setInstances(List.of(new MigInstanceRecord(0, 0, 1, slices))));
         }
         for (int perGpu : new int[] {0, -7, Integer.MAX_VALUE}) {
             addHost(
@@ -276,8 +267,7 @@ final class HostileRecords {
     private void heartbeats(List<Absurd> all) throws IOException {
         for (long ms : new long[] {0, -1, Long.MIN_VALUE, Long.MAX_VALUE, atMs + 1}) {
             String what = "accounting from " + ms;
-            all.add(
-                    new Absurd(what, "BAD_TIME", false, heartbeat(h -> h.setCoveredFromMs(ms))));
+            all.add(new Absurd(what, "BAD_TIME", false, heartbeat(h -> h.setCoveredFromMs(ms))));
         }
         all.add(
                 new Absurd(
@@ -301,11 +291,7 @@ final class HostileRecords {
             addScrape(all, "interval " + ms, "BAD_TIME", s -> s.setScrapeIntervalMs(ms));
         }
         for (int index : new int[] {-7, 4_096, 1_000_000_000}) {
-            addScrape(
-                    all,
-                    "GPU " + index,
-                    "BAD_GRES",
-                    s -> s.setGpus(List.of(gpu(index, 1L, 1L))));
+            addScrape(all, "GPU " + index, "BAD_GRES", s -> s.setGpus(List.of(gpu(index, 1L, 1L))));
         }
         GpuSampleRecord instance = gpu(0, 1L, 1L);
         instance.setInstance(-2);
@@ -358,10 +344,7 @@ final class HostileRecords {
     }
 
     private void addScrape(
-            List<Absurd> all,
-            String what,
-            String reason,
-            Consumer<HostScrapeRecord.Builder> change)
+            List<Absurd> all, String what, String reason, Consumer<HostScrapeRecord.Builder> change)
             throws IOException {
         all.add(new Absurd("scrape: " + what, reason, true, scrape(change)));
     }

@@ -114,8 +114,26 @@ class HostileRecordsTest {
     private static RuntimeException unclosed(long windowMs) {
         UsageRow.Holder missing =
                 new UsageRow.Holder(
-                        Bucket.IDLE, "", "", "", "", "", "", "", -1, 59_999, 0, 0, 0, 0, 0, 0, 0, 0,
-                        0, 0);
+                        Bucket.IDLE,
+                        "",
+                        "",
+                        "",
+                        "",
+                        "",
+                        "",
+                        "",
+                        -1,
+                        59_999,
+                        0,
+                        0,
+                        0,
+                        0,
+                        0,
+                        0,
+                        0,
+                        0,
+                        0,
+                        0);
         try {
             UsageRow row =
                     new UsageRow("c", "n1", 0, "", windowMs, 60_000, "", "", List.of(missing));
@@ -224,8 +242,9 @@ class HostileRecordsTest {
                 return Arrays.copyOf(value, at);
             }
             case 1 -> Arrays.fill(value, at, Math.min(value.length, at + 8), (byte) 0xff);
-            case 2 -> System.arraycopy(
-                    LONGEST, 0, value, at, Math.min(LONGEST.length, value.length - at));
+            case 2 ->
+                    System.arraycopy(
+                            LONGEST, 0, value, at, Math.min(LONGEST.length, value.length - at));
             case 3 -> random.nextBytes(value);
             case 4 -> {
                 byte[] inside = Arrays.copyOf(value, value.length + 4);

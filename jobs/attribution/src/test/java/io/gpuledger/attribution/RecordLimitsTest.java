@@ -67,9 +67,7 @@ class RecordLimitsTest {
             byte[] whole = HostileRecords.bytes(record);
             boolean telemetry = record.equals(hostile.scrape(s -> {}));
             for (int length = 0; length < whole.length; length += 1 + length / 20) {
-                assertThat(
-                                SinkContents.deadLetters(
-                                        given(Arrays.copyOf(whole, length), telemetry)))
+                assertThat(SinkContents.deadLetters(given(Arrays.copyOf(whole, length), telemetry)))
                         .as("%d bytes of %d", length, whole.length)
                         .singleElement()
                         .matches(letter -> letter.contains("UNREADABLE"));
@@ -80,10 +78,7 @@ class RecordLimitsTest {
     @Test
     void a_record_in_the_topic_of_others_is_a_dead_letter() throws Exception {
         for (ByteBuffer record :
-                List.of(
-                        hostile.job(j -> {}),
-                        hostile.host(h -> {}),
-                        hostile.heartbeat(h -> {}))) {
+                List.of(hostile.job(j -> {}), hostile.host(h -> {}), hostile.heartbeat(h -> {}))) {
             assertThat(SinkContents.deadLetters(given(record, true)))
                     .singleElement()
                     .matches(letter -> letter.contains("wrong topic"));
