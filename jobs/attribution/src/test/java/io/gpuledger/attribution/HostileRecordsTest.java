@@ -14,6 +14,7 @@ import io.gpuledger.schemas.JobSnapshotRecord;
 import io.gpuledger.schemas.SchedulerHeartbeatRecord;
 import io.gpuledger.testkit.Inputs;
 import java.io.IOException;
+import java.nio.ByteBuffer;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.HashSet;
@@ -45,7 +46,7 @@ class HostileRecordsTest {
     /** Two to the 31st less nine, as Avro writes a length: as long as an array can be. */
     private static final byte[] LONGEST = {(byte) 0xee, (byte) 0xff, (byte) 0xff, (byte) 0xff, 0xf};
 
-    private record Hostile(byte[] value, boolean telemetry) {}
+    private record Hostile(ByteBuffer record, boolean telemetry) {}
 
     /** What a run showed of the good clusters, and what it counted. */
     private record Shown(Map<String, Object> content, long read, long accounted, long dead) {}
@@ -182,7 +183,7 @@ class HostileRecordsTest {
         for (Hostile one : hostile) {
             if (one.telemetry() == telemetry) {
                 long at = good.get(random.nextInt(good.size())).position;
-                messages.add(new WireMessage(one.value(), "topic", 0, at));
+                messages.add(new WireMessage(HostileRecords.bytes(one.record()), "topic", 0, at));
             }
         }
         for (WireMessage message : messages) {
@@ -193,19 +194,19 @@ class HostileRecordsTest {
     }
 
     private static List<Hostile> hostile(Inputs inputs, Random random) throws IOException {
-        List<Hostile> whole = renamed(inputs);
+        List<Hostile> victims = renamed(inputs);
         List<Hostile> hostile = new ArrayList<>();
         for (int i = 0; i < DAMAGED; i++) {
-            Hostile victim = whole.get(random.nextInt(whole.size()));
+            Hostile victim = victims.get(random.nextInt(victims.size()));
             // Now and then to the wrong topic.
             boolean telemetry = victim.telemetry() ^ (random.nextInt(20) == 0);
-            hostile.add(new Hostile(damaged(victim.value(), random), telemetry));
+            byte[] whole = HostileRecords.bytes(victim.record());
+            hostile.add(new Hostile(ByteBuffer.wrap(damaged(whole, random)), telemetry));
         }
         long at = inputs.scrapes().get(inputs.scrapes().size() / 2).getObservedAtMs();
         for (HostileRecords.Absurd absurd : new HostileRecords(HOSTILE, at).absurd()) {
-            byte[] value = HostileRecords.bytes(absurd.record());
-            if (value.length < LARGE) {
-                hostile.add(new Hostile(value, absurd.telemetry()));
+            if (absurd.record().remaining() < LARGE) {
+                hostile.add(new Hostile(absurd.record(), absurd.telemetry()));
             }
         }
         return hostile;
@@ -216,20 +217,20 @@ class HostileRecordsTest {
         List<Hostile> renamed = new ArrayList<>();
         for (JobSnapshotRecord r : inputs.jobs()) {
             JobSnapshotRecord other = JobSnapshotRecord.newBuilder(r).setCluster(HOSTILE).build();
-            renamed.add(new Hostile(HostileRecords.bytes(other.toByteBuffer()), false));
+            renamed.add(new Hostile(other.toByteBuffer(), false));
         }
         for (HostSnapshotRecord r : inputs.hosts()) {
             HostSnapshotRecord other = HostSnapshotRecord.newBuilder(r).setCluster(HOSTILE).build();
-            renamed.add(new Hostile(HostileRecords.bytes(other.toByteBuffer()), false));
+            renamed.add(new Hostile(other.toByteBuffer(), false));
         }
         for (SchedulerHeartbeatRecord r : inputs.heartbeats()) {
             SchedulerHeartbeatRecord other =
                     SchedulerHeartbeatRecord.newBuilder(r).setCluster(HOSTILE).build();
-            renamed.add(new Hostile(HostileRecords.bytes(other.toByteBuffer()), false));
+            renamed.add(new Hostile(other.toByteBuffer(), false));
         }
         for (HostScrapeRecord r : inputs.scrapes()) {
             HostScrapeRecord other = HostScrapeRecord.newBuilder(r).setCluster(HOSTILE).build();
-            renamed.add(new Hostile(HostileRecords.bytes(other.toByteBuffer()), true));
+            renamed.add(new Hostile(other.toByteBuffer(), true));
         }
         return renamed;
     }
