@@ -10,14 +10,11 @@ import io.gpuledger.schemas.ConfiguredGresRecord;
 import io.gpuledger.schemas.HostScrapeRecord;
 import io.gpuledger.schemas.HostSnapshotRecord;
 import io.gpuledger.schemas.JobSnapshotRecord;
-import io.gpuledger.schemas.ReleasedSchemas;
 import io.gpuledger.schemas.SchedulerHeartbeatRecord;
 import java.io.IOException;
 import java.time.Instant;
 import java.util.EnumSet;
 import java.util.StringJoiner;
-import org.apache.avro.Schema;
-import org.apache.avro.message.BinaryMessageDecoder;
 import org.apache.flink.api.common.functions.OpenContext;
 import org.apache.flink.api.common.typeinfo.TypeInformation;
 import org.apache.flink.metrics.Counter;
@@ -43,10 +40,10 @@ public final class RecordRouter extends ProcessFunction<WireMessage, JobInput> {
     private final EnumSet<WireType> expected;
 
     private transient RecordLimits limits;
-    private transient BinaryMessageDecoder<HostScrapeRecord> scrapes;
-    private transient BinaryMessageDecoder<JobSnapshotRecord> jobs;
-    private transient BinaryMessageDecoder<HostSnapshotRecord> hosts;
-    private transient BinaryMessageDecoder<SchedulerHeartbeatRecord> heartbeats;
+    private transient RecordDecoder<HostScrapeRecord> scrapes;
+    private transient RecordDecoder<JobSnapshotRecord> jobs;
+    private transient RecordDecoder<HostSnapshotRecord> hosts;
+    private transient RecordDecoder<SchedulerHeartbeatRecord> heartbeats;
     private transient Counter read;
     private transient Counter deadLettered;
     private transient Counter heartbeatsUsed;
@@ -69,21 +66,29 @@ public final class RecordRouter extends ProcessFunction<WireMessage, JobInput> {
     @Override
     public void open(OpenContext context) {
         limits = new RecordLimits(settings);
-        scrapes = allVersions(HostScrapeRecord.getDecoder(), "HostScrapeRecord");
-        jobs = allVersions(JobSnapshotRecord.getDecoder(), "JobSnapshotRecord");
-        hosts = allVersions(HostSnapshotRecord.getDecoder(), "HostSnapshotRecord");
-        heartbeats = allVersions(SchedulerHeartbeatRecord.getDecoder(), "SchedulerHeartbeatRecord");
+        scrapes =
+                new RecordDecoder<>(
+                        WireType.HOST_SCRAPE,
+                        HostScrapeRecord.class,
+                        HostScrapeRecord.getClassSchema());
+        jobs =
+                new RecordDecoder<>(
+                        WireType.JOB_SNAPSHOT,
+                        JobSnapshotRecord.class,
+                        JobSnapshotRecord.getClassSchema());
+        hosts =
+                new RecordDecoder<>(
+                        WireType.HOST_SNAPSHOT,
+                        HostSnapshotRecord.class,
+                        HostSnapshotRecord.getClassSchema());
+        heartbeats =
+                new RecordDecoder<>(
+                        WireType.SCHEDULER_HEARTBEAT,
+                        SchedulerHeartbeatRecord.class,
+                        SchedulerHeartbeatRecord.getClassSchema());
         read = getRuntimeContext().getMetricGroup().counter("recordsRead");
         deadLettered = getRuntimeContext().getMetricGroup().counter("recordsDeadLettered");
         heartbeatsUsed = getRuntimeContext().getMetricGroup().counter("recordsUsed");
-    }
-
-    private static <T> BinaryMessageDecoder<T> allVersions(
-            BinaryMessageDecoder<T> decoder, String record) {
-        for (Schema version : ReleasedSchemas.of(record)) {
-            decoder.addSchema(version);
-        }
-        return decoder;
     }
 
     @Override
@@ -123,7 +128,7 @@ public final class RecordRouter extends ProcessFunction<WireMessage, JobInput> {
         }
         try {
             route(type, message, context, out);
-        } catch (UnreadableException e) {
+        } catch (RecordDecoder.UnreadableException e) {
             deadLetter(message, "UNREADABLE", String.valueOf(e.getMessage()), context);
         } catch (RefusedRecordException e) {
             deadLetter(message, e.reason(), e.detail(), context);
@@ -131,11 +136,11 @@ public final class RecordRouter extends ProcessFunction<WireMessage, JobInput> {
     }
 
     private void route(WireType type, WireMessage message, Context context, Collector<JobInput> out)
-            throws IOException, RefusedRecordException, UnreadableException {
+            throws IOException, RefusedRecordException, RecordDecoder.UnreadableException {
         byte[] value = message.value;
         switch (type) {
             case HOST_SCRAPE -> {
-                HostScrapeRecord scrape = decode(scrapes, type, value);
+                HostScrapeRecord scrape = scrapes.decode(value);
                 limits.check(scrape);
                 HostInput input = WireConversion.samples(scrape).readAt(message);
                 if (isOpen(input.observedAtMs, message, context)) {
@@ -143,7 +148,7 @@ public final class RecordRouter extends ProcessFunction<WireMessage, JobInput> {
                 }
             }
             case JOB_SNAPSHOT -> {
-                JobSnapshotRecord job = decode(jobs, type, value);
+                JobSnapshotRecord job = jobs.decode(value);
                 limits.check(job);
                 JobInput input = WireConversion.jobInput(job);
                 if (isOpen(input.latestMs, message, context)) {
@@ -151,7 +156,7 @@ public final class RecordRouter extends ProcessFunction<WireMessage, JobInput> {
                 }
             }
             case SCHEDULER_HEARTBEAT -> {
-                SchedulerHeartbeatRecord heartbeat = decode(heartbeats, type, value);
+                SchedulerHeartbeatRecord heartbeat = heartbeats.decode(value);
                 limits.check(heartbeat);
                 HeartbeatInput input = WireConversion.heartbeat(heartbeat);
                 if (isOpen(input.observedAtMs, message, context)) {
@@ -160,7 +165,7 @@ public final class RecordRouter extends ProcessFunction<WireMessage, JobInput> {
                 }
             }
             case HOST_SNAPSHOT -> {
-                HostSnapshotRecord host = decode(hosts, type, value);
+                HostSnapshotRecord host = hosts.decode(value);
                 limits.check(host);
                 HostInput input = WireConversion.inventoryInput(host).readAt(message);
                 // A configuration holds from its date on, however long ago that was.
@@ -169,25 +174,6 @@ public final class RecordRouter extends ProcessFunction<WireMessage, JobInput> {
                     context.output(ROWS, new SinkRow(SinkTable.HOSTS, hostRow(host)));
                 }
             }
-        }
-    }
-
-    /** Bytes of strangers may break the decoder in any way; each of them means the same. */
-    private static <T> T decode(BinaryMessageDecoder<T> decoder, WireType type, byte[] value)
-            throws UnreadableException {
-        try {
-            return decoder.decode(value);
-        } catch (IOException | RuntimeException e) {
-            throw new UnreadableException(
-                    "%d bytes that are no whole %s: %s".formatted(value.length, type, e), e);
-        }
-    }
-
-    private static final class UnreadableException extends Exception {
-        private static final long serialVersionUID = 1L;
-
-        UnreadableException(String message, Exception cause) {
-            super(message, cause);
         }
     }
 
