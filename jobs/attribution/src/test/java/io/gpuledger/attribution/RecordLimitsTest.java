@@ -75,6 +75,29 @@ class RecordLimitsTest {
         }
     }
 
+    /** Wherever a length may stand: two to the 31st less nine, as Avro writes it. */
+    @Test
+    void a_length_that_the_bytes_cannot_hold_makes_no_room_for_it() throws Exception {
+        byte[] longest = {(byte) 0xee, (byte) 0xff, (byte) 0xff, (byte) 0xff, 0xf};
+        LiveRun run = new LiveRun(AttributionSettings.live(1), 1, 1, new ArrayList<>());
+        for (ByteBuffer record :
+                List.of(hostile.job(j -> {}), hostile.host(h -> {}), hostile.heartbeat(h -> {}))) {
+            byte[] whole = HostileRecords.bytes(record);
+            for (int at = 0; at + longest.length <= whole.length; at++) {
+                byte[] claiming = whole.clone();
+                System.arraycopy(longest, 0, claiming, at, longest.length);
+                run.scheduler(new WireMessage(claiming, "topic", 0, at));
+            }
+        }
+        byte[] whole = HostileRecords.bytes(hostile.scrape(s -> {}));
+        for (int at = 0; at + longest.length <= whole.length; at++) {
+            byte[] claiming = whole.clone();
+            System.arraycopy(longest, 0, claiming, at, longest.length);
+            run.telemetry(new WireMessage(claiming, "topic", 0, at));
+        }
+        run.close();
+    }
+
     @Test
     void a_record_in_the_topic_of_others_is_a_dead_letter() throws Exception {
         for (ByteBuffer record :
