@@ -31,12 +31,12 @@ public final class AttributionGraph {
             Sink<SinkRow> sink) {
         SingleOutputStreamOperator<JobInput> jobs =
                 scheduler
-                        .process(new RecordRouter(settings))
+                        .process(RecordRouter.ofScheduler(settings))
                         .uid(ROUTE_SCHEDULER_UID)
                         .name(ROUTE_SCHEDULER_UID);
         SingleOutputStreamOperator<JobInput> scrapes =
                 telemetry
-                        .process(new RecordRouter(settings))
+                        .process(RecordRouter.ofTelemetry(settings))
                         .uid(ROUTE_TELEMETRY_UID)
                         .name(ROUTE_TELEMETRY_UID);
         BroadcastStream<HeartbeatInput> heartbeats =

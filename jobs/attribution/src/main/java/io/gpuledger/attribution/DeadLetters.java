@@ -12,6 +12,7 @@ import java.util.HexFormat;
 /** What could not be used, as rows of the table {@code dead_letters}. */
 final class DeadLetters {
     private static final int PAYLOAD_BYTES = 2048;
+    private static final int DETAIL_LENGTH = 500;
 
     private DeadLetters() {}
 
@@ -26,7 +27,7 @@ final class DeadLetters {
                 DeadLetterRecord.newBuilder()
                         .setRecordedAtMs(recordedAtMs)
                         .setReason(reason)
-                        .setDetail(detail)
+                        .setDetail(detail.substring(0, Math.min(DETAIL_LENGTH, detail.length())))
                         .setSource(message.source)
                         .setPartition(message.partition)
                         .setPosition(message.position)
@@ -57,6 +58,20 @@ final class DeadLetters {
                         .setSource(input.source)
                         .setPartition(input.partition)
                         .setPosition(input.position)
+                        .build(),
+                settings);
+    }
+
+    /** A window of a host whose rows cannot be made. */
+    static SinkRow unbalanced(
+            String cluster, String detail, long recordedAtMs, AttributionSettings settings) {
+        return row(
+                DeadLetterRecord.newBuilder()
+                        .setCluster(cluster)
+                        .setRecordedAtMs(recordedAtMs)
+                        .setReason("BALANCE")
+                        .setDetail(detail)
+                        .setSource("attribution")
                         .build(),
                 settings);
     }

@@ -8,9 +8,13 @@ import io.gpuledger.core.usage.HostInventory;
 import io.gpuledger.core.usage.HostRun;
 import io.gpuledger.core.usage.HostTimeline;
 import io.gpuledger.core.usage.HourSum;
+import io.gpuledger.core.usage.SlotReadings;
+import io.gpuledger.core.usage.UnbalancedRowException;
 import io.gpuledger.core.usage.UsageRow;
 import io.gpuledger.flink.SinkRow;
 import io.gpuledger.flink.SinkTable;
+import java.io.Serializable;
+import java.time.Instant;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.HashMap;
@@ -34,6 +38,8 @@ import org.apache.flink.streaming.api.checkpoint.CheckpointedFunction;
 import org.apache.flink.streaming.api.functions.co.KeyedBroadcastProcessFunction;
 import org.apache.flink.util.Collector;
 import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * Keyed by host: keeps what is known of the host and, when event time has passed a window by the
@@ -47,6 +53,7 @@ public final class HostAttributor
     public static final String UID = "attribute-hosts"; // names this operator in every savepoint
 
     private static final long serialVersionUID = 1L;
+    private static final Logger LOG = LoggerFactory.getLogger(HostAttributor.class);
     private static final long WINDOW_MS = 60_000;
     private static final long HOUR_MS = 3_600_000;
 
@@ -64,6 +71,7 @@ public final class HostAttributor
     private static final int CACHED_HOSTS = 4_096;
 
     private final AttributionSettings settings;
+    private final Core core;
 
     private transient ValueState<HostState> hostState;
     private transient MapState<String, HostRunState> runs;
@@ -85,8 +93,18 @@ public final class HostAttributor
     /** Facts of hosts since their last input: building them for every window would be quadratic. */
     private transient Map<String, HostFacts> facts;
 
+    /** {@link Attribution#attribute}; a test puts a faulty one in its place. */
+    interface Core extends Serializable {
+        List<UsageRow> attribute(HostFacts facts, Map<Integer, SlotReadings> readings, Span window);
+    }
+
     public HostAttributor(AttributionSettings settings) {
+        this(settings, Attribution::attribute);
+    }
+
+    HostAttributor(AttributionSettings settings, Core core) {
         this.settings = settings;
+        this.core = core;
     }
 
     @Override
@@ -394,9 +412,13 @@ public final class HostAttributor
         }
     }
 
-    /** Sets the timers of the windows from one instant to another, both included. */
+    /**
+     * Sets the timers of the windows from one instant to another, both included. Before the first
+     * watermark nobody knows how much of a long time is closed: that one touches all of it again.
+     */
     private void touch(long fromMs, long toMs, ReadOnlyContext context) {
-        long changeable = settings.changeableFromMs(context.currentWatermark());
+        long watermark = context.currentWatermark();
+        long changeable = settings.changeableFromMs(watermark == Long.MIN_VALUE ? toMs : watermark);
         for (long window = floor(Math.max(fromMs, changeable), WINDOW_MS);
                 window <= toMs;
                 window += WINDOW_MS) {
@@ -451,6 +473,10 @@ public final class HostAttributor
                 touch(span.startMs(), span.endMs() - 1, context);
             }
         }
+        for (HostRunState run : runs.values()) {
+            // Devices without a position are no slot.
+            touch(run.startMs, Math.max(run.endMs, run.overheadUntilMs) - 1, context);
+        }
     }
 
     private boolean isClosed(long windowMs, OnTimerContext context) {
@@ -466,7 +492,13 @@ public final class HostAttributor
         if (context.currentWatermark() != Long.MAX_VALUE) {
             touchNewlyKnown(host, context);
         }
-        List<UsageRow> rows = attribute(host, factsOf(host, context), start);
+        List<UsageRow> rows;
+        try {
+            rows = attribute(host, factsOf(host, context), start);
+        } catch (UnbalancedRowException | ArithmeticException e) {
+            setAside(host, "minute", start, e, context, out);
+            return;
+        }
         if (minutes.write(host, start, rows, now(context), isUnsure(start, context), out)) {
             registerHour(floor(start, HOUR_MS), context);
         }
@@ -479,19 +511,42 @@ public final class HostAttributor
             return;
         }
         HostFacts known = factsOf(host, context);
-        List<UsageRow> parts = new ArrayList<>();
-        for (long m = start; m < start + HOUR_MS; m += WINDOW_MS) {
-            parts.addAll(attribute(host, known, m));
+        List<UsageRow> rows;
+        try {
+            List<UsageRow> parts = new ArrayList<>();
+            for (long m = start; m < start + HOUR_MS; m += WINDOW_MS) {
+                parts.addAll(attribute(host, known, m));
+            }
+            rows = HourSum.of(start, parts);
+        } catch (UnbalancedRowException | ArithmeticException e) {
+            setAside(host, "hour", start, e, context, out);
+            return;
         }
-        hours.write(
-                host, start, HourSum.of(start, parts), now(context), isUnsure(start, context), out);
+        hours.write(host, start, rows, now(context), isUnsure(start, context), out);
     }
 
     private List<UsageRow> attribute(HostState host, HostFacts known, long windowMs)
             throws Exception {
         Span window = new Span(windowMs, windowMs + WINDOW_MS);
-        return Attribution.attribute(
-                known, samples.readings(host, known.timeline(), window), window);
+        return core.attribute(known, samples.readings(host, known.timeline(), window), window);
+    }
+
+    /** A fault of the core must not stop the job: the window keeps what was written before. */
+    private void setAside(
+            HostState host,
+            String unit,
+            long start,
+            RuntimeException fault,
+            OnTimerContext context,
+            Collector<SinkRow> out) {
+        LOG.error("cannot attribute host {} in the {} at {}", host.host, unit, start, fault);
+        out.collect(
+                DeadLetters.unbalanced(
+                        host.cluster,
+                        "host '%s', %s at %s: %s; this is a fault of the program, report it"
+                                .formatted(host.host, unit, Instant.ofEpochMilli(start), fault),
+                        now(context),
+                        settings));
     }
 
     private void registerHour(long hourStart, OnTimerContext context) {

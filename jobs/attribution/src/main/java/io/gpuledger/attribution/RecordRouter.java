@@ -10,14 +10,11 @@ import io.gpuledger.schemas.ConfiguredGresRecord;
 import io.gpuledger.schemas.HostScrapeRecord;
 import io.gpuledger.schemas.HostSnapshotRecord;
 import io.gpuledger.schemas.JobSnapshotRecord;
-import io.gpuledger.schemas.ReleasedSchemas;
 import io.gpuledger.schemas.SchedulerHeartbeatRecord;
 import java.io.IOException;
 import java.time.Instant;
+import java.util.EnumSet;
 import java.util.StringJoiner;
-import org.apache.avro.AvroRuntimeException;
-import org.apache.avro.Schema;
-import org.apache.avro.message.BinaryMessageDecoder;
 import org.apache.flink.api.common.functions.OpenContext;
 import org.apache.flink.api.common.typeinfo.TypeInformation;
 import org.apache.flink.metrics.Counter;
@@ -26,8 +23,8 @@ import org.apache.flink.util.Collector;
 import org.apache.flink.util.OutputTag;
 
 /**
- * Decodes records of any released schema by the fingerprint they carry. What does not decode, comes
- * from the future or from before the correction horizon is a dead letter.
+ * Decodes records of any released schema by the fingerprint they carry. What does not decode,
+ * cannot be true, comes from the future or from before the correction horizon is a dead letter.
  */
 public final class RecordRouter extends ProcessFunction<WireMessage, JobInput> {
     public static final OutputTag<HostInput> HOSTS =
@@ -40,36 +37,58 @@ public final class RecordRouter extends ProcessFunction<WireMessage, JobInput> {
     private static final long serialVersionUID = 1L;
 
     private final AttributionSettings settings;
+    private final EnumSet<WireType> expected;
 
-    private transient BinaryMessageDecoder<HostScrapeRecord> scrapes;
-    private transient BinaryMessageDecoder<JobSnapshotRecord> jobs;
-    private transient BinaryMessageDecoder<HostSnapshotRecord> hosts;
-    private transient BinaryMessageDecoder<SchedulerHeartbeatRecord> heartbeats;
+    private transient RecordLimits limits;
+    private transient RecordDecoder<HostScrapeRecord> scrapes;
+    private transient RecordDecoder<JobSnapshotRecord> jobs;
+    private transient RecordDecoder<HostSnapshotRecord> hosts;
+    private transient RecordDecoder<SchedulerHeartbeatRecord> heartbeats;
     private transient Counter read;
     private transient Counter deadLettered;
     private transient Counter heartbeatsUsed;
 
-    public RecordRouter(AttributionSettings settings) {
+    private RecordRouter(AttributionSettings settings, EnumSet<WireType> expected) {
         this.settings = settings;
+        this.expected = expected;
+    }
+
+    /** Of what the scheduler's collectors write. */
+    static RecordRouter ofScheduler(AttributionSettings settings) {
+        return new RecordRouter(settings, EnumSet.complementOf(EnumSet.of(WireType.HOST_SCRAPE)));
+    }
+
+    /** Of what the exporters' collectors write. */
+    static RecordRouter ofTelemetry(AttributionSettings settings) {
+        return new RecordRouter(settings, EnumSet.of(WireType.HOST_SCRAPE));
     }
 
     @Override
     public void open(OpenContext context) {
-        scrapes = allVersions(HostScrapeRecord.getDecoder(), "HostScrapeRecord");
-        jobs = allVersions(JobSnapshotRecord.getDecoder(), "JobSnapshotRecord");
-        hosts = allVersions(HostSnapshotRecord.getDecoder(), "HostSnapshotRecord");
-        heartbeats = allVersions(SchedulerHeartbeatRecord.getDecoder(), "SchedulerHeartbeatRecord");
+        limits = new RecordLimits(settings);
+        scrapes =
+                new RecordDecoder<>(
+                        WireType.HOST_SCRAPE,
+                        HostScrapeRecord.class,
+                        HostScrapeRecord.getClassSchema());
+        jobs =
+                new RecordDecoder<>(
+                        WireType.JOB_SNAPSHOT,
+                        JobSnapshotRecord.class,
+                        JobSnapshotRecord.getClassSchema());
+        hosts =
+                new RecordDecoder<>(
+                        WireType.HOST_SNAPSHOT,
+                        HostSnapshotRecord.class,
+                        HostSnapshotRecord.getClassSchema());
+        heartbeats =
+                new RecordDecoder<>(
+                        WireType.SCHEDULER_HEARTBEAT,
+                        SchedulerHeartbeatRecord.class,
+                        SchedulerHeartbeatRecord.getClassSchema());
         read = getRuntimeContext().getMetricGroup().counter("recordsRead");
         deadLettered = getRuntimeContext().getMetricGroup().counter("recordsDeadLettered");
         heartbeatsUsed = getRuntimeContext().getMetricGroup().counter("recordsUsed");
-    }
-
-    private static <T> BinaryMessageDecoder<T> allVersions(
-            BinaryMessageDecoder<T> decoder, String record) {
-        for (Schema version : ReleasedSchemas.of(record)) {
-            decoder.addSchema(version);
-        }
-        return decoder;
     }
 
     @Override
@@ -77,8 +96,7 @@ public final class RecordRouter extends ProcessFunction<WireMessage, JobInput> {
             throws Exception {
         read.inc();
         WireType type = WireType.of(message.value);
-        long observedAt = WireType.observedAtMs(message.value);
-        if (type == null || observedAt == WireType.NO_TIME) {
+        if (type == null) {
             deadLetter(
                     message,
                     "UNREADABLE",
@@ -87,6 +105,16 @@ public final class RecordRouter extends ProcessFunction<WireMessage, JobInput> {
                     context);
             return;
         }
+        if (!expected.contains(type)) {
+            deadLetter(
+                    message,
+                    "UNREADABLE",
+                    "a %s, where only %s belong; it was written to the wrong topic"
+                            .formatted(type, expected),
+                    context);
+            return;
+        }
+        long observedAt = WireType.observedAtMs(message.value);
         if (KafkaWireSource.isFuture(observedAt, message, settings.futureMs())) {
             deadLetter(
                     message,
@@ -100,29 +128,37 @@ public final class RecordRouter extends ProcessFunction<WireMessage, JobInput> {
         }
         try {
             route(type, message, context, out);
-        } catch (IOException | AvroRuntimeException | IndexOutOfBoundsException e) {
+        } catch (RecordDecoder.UnreadableException e) {
             deadLetter(message, "UNREADABLE", String.valueOf(e.getMessage()), context);
+        } catch (RefusedRecordException e) {
+            deadLetter(message, e.reason(), e.detail(), context);
         }
     }
 
     private void route(WireType type, WireMessage message, Context context, Collector<JobInput> out)
-            throws IOException {
+            throws IOException, RefusedRecordException, RecordDecoder.UnreadableException {
         byte[] value = message.value;
         switch (type) {
             case HOST_SCRAPE -> {
-                HostInput input = WireConversion.samples(scrapes.decode(value)).readAt(message);
+                HostScrapeRecord scrape = scrapes.decode(value);
+                limits.check(scrape);
+                HostInput input = WireConversion.samples(scrape).readAt(message);
                 if (isOpen(input.observedAtMs, message, context)) {
                     context.output(HOSTS, input);
                 }
             }
             case JOB_SNAPSHOT -> {
-                JobInput input = WireConversion.jobInput(jobs.decode(value));
+                JobSnapshotRecord job = jobs.decode(value);
+                limits.check(job);
+                JobInput input = WireConversion.jobInput(job);
                 if (isOpen(input.latestMs, message, context)) {
                     out.collect(input);
                 }
             }
             case SCHEDULER_HEARTBEAT -> {
-                HeartbeatInput input = WireConversion.heartbeat(heartbeats.decode(value));
+                SchedulerHeartbeatRecord heartbeat = heartbeats.decode(value);
+                limits.check(heartbeat);
+                HeartbeatInput input = WireConversion.heartbeat(heartbeat);
                 if (isOpen(input.observedAtMs, message, context)) {
                     context.output(HEARTBEATS, input);
                     heartbeatsUsed.inc();
@@ -130,6 +166,7 @@ public final class RecordRouter extends ProcessFunction<WireMessage, JobInput> {
             }
             case HOST_SNAPSHOT -> {
                 HostSnapshotRecord host = hosts.decode(value);
+                limits.check(host);
                 HostInput input = WireConversion.inventoryInput(host).readAt(message);
                 // A configuration holds from its date on, however long ago that was.
                 if (input.configures || isOpen(input.observedAtMs, message, context)) {

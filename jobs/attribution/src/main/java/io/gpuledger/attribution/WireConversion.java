@@ -34,8 +34,19 @@ import org.jspecify.annotations.Nullable;
 
 /** Between the wire schemas and the types of the job and the core. */
 final class WireConversion {
+    static final int ENGINE = 1001;
+    static final int UTILISATION = 203;
+    static final int SM = 1002;
+    static final int TENSOR = 1004;
+    static final int DRAM = 1005;
+    static final int MEMORY_MIB = 252;
+    static final int ENERGY_MJ = 156;
+    static final int POWER_MW = 155;
+
     /** DCGM field ids in the order of {@link Samples}. */
-    private static final int[] KEPT_FIELDS = {1001, 203, 1002, 1004, 1005, 252, 156, 155};
+    private static final int[] KEPT_FIELDS = {
+        ENGINE, UTILISATION, SM, TENSOR, DRAM, MEMORY_MIB, ENERGY_MJ, POWER_MW
+    };
 
     /** States in which a free GPU is given to nobody: sinfo(1), node state codes. */
     private static final Set<String> NOT_GIVEN_OUT =

@@ -108,7 +108,7 @@ class LiveFailureTest {
         assertThat(sum(metrics, "recordsUsed") + duplicate + dead).isEqualTo(read);
     }
 
-    private static long sum(Map<String, Metric> metrics, String counter) {
+    static long sum(Map<String, Metric> metrics, String counter) {
         long sum = 0;
         for (Map.Entry<String, Metric> metric : metrics.entrySet()) {
             if (metric.getKey().endsWith("." + counter)) {
@@ -119,7 +119,7 @@ class LiveFailureTest {
     }
 
     /** Records in order of observation with a watermark after each, as fast as they go. */
-    private static DataStream<WireMessage> live(
+    static DataStream<WireMessage> live(
             StreamExecutionEnvironment env,
             String name,
             List<WireMessage> messages,

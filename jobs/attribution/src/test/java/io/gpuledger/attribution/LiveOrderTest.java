@@ -83,12 +83,12 @@ class LiveOrderTest {
 
     /**
      * Re-computation is coalesced: in order a row is written when it settles, and few of them again
-     * when the end of a run in it, of a gap in the scheduler's view or of a reservation becomes known.
+     * when the end of a run in it, of a gap in the scheduler's view or of a reservation becomes
+     * known.
      */
     @ParameterizedTest
     @EnumSource(names = {"IN_ORDER", "JITTER", "DUPLICATED"})
-    void in_order_a_row_is_written_nearly_always_once(Fault fault)
-            throws Exception {
+    void in_order_a_row_is_written_nearly_always_once(Fault fault) throws Exception {
         List<SinkRow> rows = live(fault);
         for (SinkTable table : List.of(SinkTable.USAGE_MINUTE, SinkTable.USAGE_HOUR)) {
             Collection<Integer> writes = SinkContents.writes(rows, table).values();

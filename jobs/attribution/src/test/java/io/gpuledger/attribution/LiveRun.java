@@ -1,5 +1,6 @@
 package io.gpuledger.attribution;
 
+import io.gpuledger.core.usage.Attribution;
 import io.gpuledger.flink.SinkRow;
 import io.gpuledger.flink.StrictEnvironment;
 import io.gpuledger.flink.WireMessage;
@@ -79,6 +80,23 @@ final class LiveRun {
             List<SinkRow> rows,
             @Nullable Checkpoint from)
             throws Exception {
+        this(settings, parallelism, seed, rows, from, Attribution::attribute);
+    }
+
+    /** With a core that the test chose. */
+    LiveRun(AttributionSettings settings, List<SinkRow> rows, HostAttributor.Core core)
+            throws Exception {
+        this(settings, 1, 1, rows, null, core);
+    }
+
+    private LiveRun(
+            AttributionSettings settings,
+            int parallelism,
+            long seed,
+            List<SinkRow> rows,
+            @Nullable Checkpoint from,
+            HostAttributor.Core core)
+            throws Exception {
         this.rows = rows;
         this.parallelism = parallelism;
         this.order = new Random(seed);
@@ -91,13 +109,13 @@ final class LiveRun {
                             from == null ? null : from.assemblers()));
             attributors.add(
                     new Keyed<>(
-                            new HostAttributor(settings),
+                            new HostAttributor(settings, core),
                             HostInput::key,
                             i,
                             from == null ? null : from.attributors()));
         }
-        scheduler = new Router(settings);
-        telemetry = new Router(settings);
+        scheduler = new Router(RecordRouter.ofScheduler(settings));
+        telemetry = new Router(RecordRouter.ofTelemetry(settings));
         for (Keyed<JobInput, HostInput> assembler : assemblers) {
             scheduler.jobs.add(channel(assembler.first, JobInput.class));
             telemetry.jobs.add(channel(assembler.first, JobInput.class));
@@ -324,13 +342,10 @@ final class LiveRun {
         private final List<Channel<HeartbeatInput>> heartbeats = new ArrayList<>();
         private final List<Channel<HostInput>> hosts = new ArrayList<>();
 
-        Router(AttributionSettings settings) throws Exception {
+        Router(RecordRouter router) throws Exception {
             harness =
                     new OneInputStreamOperatorTestHarness<>(
-                            new ProcessOperator<>(new RecordRouter(settings)),
-                            MAX_PARALLELISM,
-                            1,
-                            0);
+                            new ProcessOperator<>(router), MAX_PARALLELISM, 1, 0);
             harness.open();
         }
 

@@ -211,6 +211,8 @@ class SlurmFormatsTest {
                         "gpu:8(IDX:0-4095)",
                         "gpu:2(IDX:0,0)",
                         "gpu:99999999",
+                        "gpu:1025",
+                        "shard:65537",
                         "gpu:1,".repeat(65))) {
             assertThatThrownBy(() -> Gres.devices(text, "n1"))
                     .as(text)

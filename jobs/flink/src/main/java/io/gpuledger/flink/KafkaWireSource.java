@@ -1,5 +1,6 @@
 package io.gpuledger.flink;
 
+import io.gpuledger.core.InputLimits;
 import java.time.Duration;
 import java.util.List;
 import org.apache.flink.api.common.eventtime.WatermarkStrategy;
@@ -58,13 +59,14 @@ public final class KafkaWireSource {
     /** Long.MIN_VALUE leaves the watermark where it is. */
     private static long eventTime(WireMessage message, long futureMs) {
         long at = WireType.observedAtMs(message.value);
-        return isFuture(at, message, futureMs) ? WireType.NO_TIME : at;
+        boolean wrong = !InputLimits.isInstant(at) || isFuture(at, message, futureMs);
+        return wrong ? WireType.NO_TIME : at;
     }
 
-    /** Observed later than Kafka got it, by more than clocks may differ. */
+    /** Observed later than Kafka got it, by more than clocks may differ; absurd times are not. */
     public static boolean isFuture(long observedAtMs, WireMessage message, long futureMs) {
         return message.timestampMs != WireMessage.NO_TIMESTAMP
-                && observedAtMs != WireType.NO_TIME
+                && InputLimits.isInstant(observedAtMs)
                 && observedAtMs - futureMs > message.timestampMs;
     }
 

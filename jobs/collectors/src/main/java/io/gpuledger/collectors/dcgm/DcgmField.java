@@ -1,5 +1,6 @@
 package io.gpuledger.collectors.dcgm;
 
+import io.gpuledger.core.InputLimits;
 import java.math.BigDecimal;
 import java.math.RoundingMode;
 import java.util.HashMap;
@@ -50,10 +51,9 @@ public enum DcgmField {
      * 0x7ffffffffffffff0 and up (64 bits), and these come rounded, up or down, by what wrote them.
      * No field but the energy counter has values near the first.
      */
-    private static final long BLANK_32 = 2_147_000_000L;
+    private static final long BLANK_32 = InputLimits.BLANK_32;
 
-    /** In millijoules 39 MWh: no driver stays loaded for as long as a card takes to that. */
-    private static final long BLANK_FLOAT = 140_737_000_000_000L;
+    private static final long BLANK_FLOAT = InputLimits.BLANK_FLOAT;
 
     private static final BigDecimal LARGEST = BigDecimal.valueOf(Long.MAX_VALUE);
 
@@ -71,7 +71,7 @@ public enum DcgmField {
         }
     }
 
-    private static final long FULL_PPM = 1_000_000;
+    private static final long FULL_PPM = InputLimits.FULL_PPM;
     private static final Map<String, DcgmField> BY_NAME = new HashMap<>();
 
     static {

@@ -1,13 +1,13 @@
 package io.gpuledger.collectors.dcgm;
 
 import io.gpuledger.collectors.file.BadRecordException;
+import io.gpuledger.core.InputLimits;
 import java.util.HashMap;
 import java.util.Map;
 
 /** What the labels of one series say; the texts repeat with every scrape, so they are kept. */
 record DcgmLabels(
         String host, int gpu, int instance, String uuid, String model, String profile, String job) {
-    private static final int INDEX_LIMIT = 4096;
     private static final int TEXT_LIMIT = 255;
 
     /** Parses what stands between the braces. */
@@ -69,7 +69,7 @@ record DcgmLabels(
         for (int i = 0; i < s.length() && digits; i++) {
             digits = s.charAt(i) >= '0' && s.charAt(i) <= '9';
         }
-        if (!digits || Integer.parseInt(s) >= INDEX_LIMIT) {
+        if (!digits || Integer.parseInt(s) >= InputLimits.SERIES) {
             throw new BadRecordException(
                     "UNREADABLE", "label " + label + " '" + s + "' is no index");
         }

@@ -3,6 +3,7 @@ package io.gpuledger.collectors.dcgm;
 import io.gpuledger.collectors.file.BadRecordException;
 import io.gpuledger.collectors.file.InputTally;
 import io.gpuledger.collectors.file.KnownRecords;
+import io.gpuledger.core.InputLimits;
 import io.gpuledger.schemas.GpuSampleRecord;
 import io.gpuledger.schemas.HostScrapeRecord;
 import java.util.ArrayList;
@@ -18,8 +19,6 @@ import org.jspecify.annotations.Nullable;
  * Turns sample lines into scrapes: lines of one host and instant that follow each other are one.
  */
 public final class DcgmText {
-    private static final int GPU_LIMIT = 4096;
-
     /** Series whose labels are remembered; a cluster has some ten thousand. */
     private static final int LABELS_LIMIT = 1 << 16;
 
@@ -189,7 +188,7 @@ public final class DcgmText {
 
     /** The GPU in the scrape that the line belongs to; a line of another one closes the last. */
     private Gpu gpu(DcgmLabels labels, String on, long time) {
-        if (!on.equals(host) || time != at || gpus.size() >= GPU_LIMIT) {
+        if (!on.equals(host) || time != at || gpus.size() >= InputLimits.SERIES) {
             flush();
             host = on;
             at = time;

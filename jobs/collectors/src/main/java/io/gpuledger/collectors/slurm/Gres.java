@@ -1,6 +1,7 @@
 package io.gpuledger.collectors.slurm;
 
 import io.gpuledger.collectors.file.BadRecordException;
+import io.gpuledger.core.InputLimits;
 import io.gpuledger.schemas.ConfiguredGresRecord;
 import io.gpuledger.schemas.NodeDeviceRecord;
 import java.util.ArrayList;
@@ -12,11 +13,6 @@ import java.util.List;
  * 50/100))} is read as shards, see {@link Tres}.
  */
 public final class Gres {
-    private static final int INDEX_LIMIT = 1024;
-    private static final int COUNT_LIMIT = 65_536;
-
-    private static final int ITEM_LIMIT = 64;
-
     private Gres() {}
 
     private record Item(String kind, String type, int count, String inside) {}
@@ -74,7 +70,7 @@ public final class Gres {
             int dash = range.indexOf('-');
             int lo = Integers.parse(dash < 0 ? range : range.substring(0, dash), "GRES " + text);
             int hi = dash < 0 ? lo : Integers.parse(range.substring(dash + 1), "GRES " + text);
-            if (hi < lo || hi >= INDEX_LIMIT) {
+            if (hi < lo || hi >= InputLimits.GPUS) {
                 throw new BadRecordException(
                         "BAD_GRES", "index range '" + range + "' is impossible");
             }
@@ -115,12 +111,12 @@ public final class Gres {
                             && !last.isEmpty()
                             && last.chars().allMatch(c -> c >= '0' && c <= '9');
             int count = counted ? Integers.parse(last, "GRES " + text) : 1;
-            if (count > COUNT_LIMIT) {
+            if (count > (kind.equals("gpu") ? InputLimits.GPUS : InputLimits.SHARDS)) {
                 throw new BadRecordException("BAD_GRES", "count in '" + token + "' is impossible");
             }
-            if (out.size() >= ITEM_LIMIT) {
+            if (out.size() >= InputLimits.TYPES) {
                 throw new BadRecordException(
-                        "BAD_GRES", "more than " + ITEM_LIMIT + " kinds of GPU on one node");
+                        "BAD_GRES", "more than " + InputLimits.TYPES + " kinds of GPU on one node");
             }
             int end = counted ? parts.length - 1 : parts.length;
             out.add(new Item(kind, end > 1 ? parts[1] : "", count, inside));

@@ -1,6 +1,7 @@
 package io.gpuledger.collectors.slurm;
 
 import io.gpuledger.collectors.file.BadRecordException;
+import io.gpuledger.core.InputLimits;
 import io.gpuledger.schemas.JobSnapshotRecord;
 import io.gpuledger.schemas.NodeDeviceRecord;
 import java.util.ArrayList;
@@ -8,9 +9,6 @@ import java.util.List;
 
 /** Collects what one job holds on its nodes, within what any machine has. */
 final class HeldDevices {
-    /** Devices and indices of one record: eight cards on each of sixteen thousand nodes. */
-    private static final int LIMIT = 1 << 18;
-
     private final JobSnapshotRecord job;
     private final List<NodeDeviceRecord> devices = new ArrayList<>();
     private long size;
@@ -33,7 +31,7 @@ final class HeldDevices {
     private void add(List<NodeDeviceRecord> each, String host) throws BadRecordException {
         for (NodeDeviceRecord d : each) {
             size += 1 + d.getIndices().size();
-            if (size > LIMIT) {
+            if (size > InputLimits.JOB_DEVICES) {
                 throw new BadRecordException(
                         "BAD_GRES",
                         "job " + job.getRawJobId() + " has more devices than any machine");
@@ -74,7 +72,7 @@ final class HeldDevices {
         if (type.isEmpty() || types.contains(type)) {
             return;
         }
-        if (types.size() >= Tres.TYPE_LIMIT) {
+        if (types.size() >= InputLimits.TYPES) {
             throw new BadRecordException(
                     "BAD_GRES", "job " + job.getRawJobId() + " has too many GPU types");
         }

@@ -2,6 +2,7 @@ package io.gpuledger.collectors.slurm;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import io.gpuledger.collectors.file.BadRecordException;
+import io.gpuledger.core.InputLimits;
 import io.gpuledger.schemas.JobSnapshotRecord;
 import io.gpuledger.schemas.JobSource;
 import io.gpuledger.schemas.NodeDeviceRecord;
@@ -61,7 +62,7 @@ final class HookReader implements JsonLinesReader.LineReader {
     private static void onNode(JobSnapshotRecord r, JsonNode env, Pass pass)
             throws BadRecordException {
         String host = JsonValues.text(env.path("SLURMD_NODENAME"));
-        if (host == null || host.length() > HostList.NAME_LIMIT) {
+        if (host == null || host.length() > InputLimits.NAME_LENGTH) {
             throw new BadRecordException("UNREADABLE", "hook without SLURMD_NODENAME");
         }
         r.setNodes(List.of(host));

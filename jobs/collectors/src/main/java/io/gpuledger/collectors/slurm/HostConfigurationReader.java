@@ -4,6 +4,7 @@ import com.fasterxml.jackson.databind.JsonNode;
 import io.gpuledger.collectors.file.BadRecordException;
 import io.gpuledger.collectors.file.InputException;
 import io.gpuledger.collectors.file.Instants;
+import io.gpuledger.core.InputLimits;
 import io.gpuledger.schemas.HostSnapshotRecord;
 import io.gpuledger.schemas.InventoryGpuRecord;
 import io.gpuledger.schemas.MigInstanceRecord;
@@ -25,8 +26,6 @@ import java.util.Set;
  */
 final class HostConfigurationReader implements FormatReader {
     private static final String KEY = "host_configuration";
-    private static final int GPU_LIMIT = 1024;
-    private static final int SLICE_LIMIT = 64;
     private static final int TEXT_LIMIT = 255;
     private static final Set<String> KEYS =
             Set.of("host", "from", "slices_per_gpu", "instances", "gpus");
@@ -120,7 +119,7 @@ final class HostConfigurationReader implements FormatReader {
             }
             return 0;
         }
-        return bounded(n, "slices_per_gpu", 1, SLICE_LIMIT);
+        return bounded(n, "slices_per_gpu", 1, InputLimits.SLICES);
     }
 
     private static List<MigInstanceRecord> instances(JsonNode list, int slicesPerGpu)
@@ -131,14 +130,14 @@ final class HostConfigurationReader implements FormatReader {
         Map<Integer, Integer> taken = new HashMap<>();
         for (JsonNode n : list) {
             MigInstanceRecord i = new MigInstanceRecord();
-            i.setOrdinal(bounded(n, "ordinal", 0, GPU_LIMIT - 1));
-            i.setGpuIndex(bounded(n, "gpu_index", 0, GPU_LIMIT - 1));
-            i.setInstance(bounded(n, "instance", 0, GPU_LIMIT - 1));
-            i.setSlices(bounded(n, "slices", 1, SLICE_LIMIT));
+            i.setOrdinal(bounded(n, "ordinal", 0, InputLimits.GPUS - 1));
+            i.setGpuIndex(bounded(n, "gpu_index", 0, InputLimits.GPUS - 1));
+            i.setInstance(bounded(n, "instance", 0, InputLimits.GPUS - 1));
+            i.setSlices(bounded(n, "slices", 1, InputLimits.SLICES));
             if (!ordinals.add(i.getOrdinal())) {
                 throw bad("ordinal %d is there twice".formatted(i.getOrdinal()));
             }
-            if (!ids.add((long) i.getGpuIndex() * GPU_LIMIT + i.getInstance())) {
+            if (!ids.add((long) i.getGpuIndex() * InputLimits.GPUS + i.getInstance())) {
                 throw bad(
                         "instance %d of GPU %d is there twice"
                                 .formatted(i.getInstance(), i.getGpuIndex()));
@@ -160,7 +159,7 @@ final class HostConfigurationReader implements FormatReader {
         Set<String> uuids = new HashSet<>();
         for (JsonNode n : list) {
             InventoryGpuRecord g = new InventoryGpuRecord();
-            g.setGpuIndex(bounded(n, "gpu_index", 0, GPU_LIMIT - 1));
+            g.setGpuIndex(bounded(n, "gpu_index", 0, InputLimits.GPUS - 1));
             g.setUuid(shortText(n, "uuid"));
             g.setModel(shortText(n, "model"));
             if (!indices.add(g.getGpuIndex())) {

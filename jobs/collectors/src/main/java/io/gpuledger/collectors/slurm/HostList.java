@@ -1,16 +1,14 @@
 package io.gpuledger.collectors.slurm;
 
 import io.gpuledger.collectors.file.BadRecordException;
+import io.gpuledger.core.InputLimits;
 import java.util.ArrayList;
 import java.util.List;
 
 /** Slurm's node lists: {@code n[5-6,09-11],rack[1-2]node03}. */
 public final class HostList {
-    /** The longest host name there is. */
-    static final int NAME_LIMIT = 255;
-
-    /** Beyond any GPU cluster: sixty characters must not become a hundred thousand names. */
-    private static final int LIMIT = 16_384;
+    /** Sixty characters must not become a hundred thousand names. */
+    private static final int LIMIT = InputLimits.HOSTS;
 
     /** Bracketed groups of one name; each is a level of recursion. */
     private static final int GROUP_LIMIT = 8;
@@ -34,7 +32,9 @@ public final class HostList {
             throws BadRecordException {
         int open = part.indexOf('[');
         if (open < 0) {
-            if (out.size() >= LIMIT || part.length() > NAME_LIMIT || part.indexOf(']') >= 0) {
+            if (out.size() >= LIMIT
+                    || part.length() > InputLimits.NAME_LENGTH
+                    || part.indexOf(']') >= 0) {
                 throw bad(whole);
             }
             out.add(part);

@@ -1,5 +1,6 @@
 package io.gpuledger.collectors.slurm;
 
+import io.gpuledger.core.InputLimits;
 import java.util.ArrayList;
 import java.util.LinkedHashSet;
 import java.util.List;
@@ -40,9 +41,6 @@ final class NodeStates {
                     Map.entry("FAILING", List.of("ALLOCATED", "FAIL")),
                     Map.entry("REBOOT", List.of("REBOOT_REQUESTED")));
 
-    /** More than Slurm has. */
-    private static final int LIMIT = 32;
-
     private NodeStates() {}
 
     static List<String> normalised(Iterable<String> shown) {
@@ -65,7 +63,7 @@ final class NodeStates {
         List<String> all = new ArrayList<>(NAMES.getOrDefault(s, List.of(s)));
         all.addAll(flags);
         for (String state : all) {
-            if (!state.isEmpty() && out.size() < LIMIT) {
+            if (!state.isEmpty() && out.size() < InputLimits.STATES) {
                 out.add(state);
             }
         }

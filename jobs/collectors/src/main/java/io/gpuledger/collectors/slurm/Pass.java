@@ -5,6 +5,7 @@ import io.gpuledger.collectors.file.InputFile;
 import io.gpuledger.collectors.file.InputSink;
 import io.gpuledger.collectors.file.InputTally;
 import io.gpuledger.collectors.file.KnownRecords;
+import io.gpuledger.core.InputLimits;
 import io.gpuledger.schemas.HeartbeatKind;
 import io.gpuledger.schemas.HostSnapshotRecord;
 import io.gpuledger.schemas.JobSnapshotRecord;
@@ -24,9 +25,6 @@ import org.jspecify.annotations.Nullable;
  * and whether it can be used; no record is kept in between.
  */
 final class Pass {
-    /** Usage is written minute by minute: one absurd end must not fill the disk. */
-    private static final long LONGEST_RUN_MS = 3_653L * 86_400_000;
-
     static final long UNKNOWN = Long.MIN_VALUE;
 
     private final SlurmFileReader.Options options;
@@ -134,7 +132,7 @@ final class Pass {
     }
 
     HostSnapshotRecord host(String name, String source, long position) throws BadRecordException {
-        if (name.isEmpty() || name.length() > HostList.NAME_LIMIT) {
+        if (name.isEmpty() || name.length() > InputLimits.NAME_LENGTH) {
             throw new BadRecordException("UNREADABLE", "node without a usable name");
         }
         HostSnapshotRecord h = new HostSnapshotRecord();
@@ -159,7 +157,7 @@ final class Pass {
             throw new BadRecordException(
                     "BAD_TIME", "job " + r.getRawJobId() + " ends before it starts");
         }
-        if (start != null && end != null && end - start > LONGEST_RUN_MS) {
+        if (start != null && end != null && end - start > InputLimits.LONGEST_RUN_MS) {
             throw new BadRecordException(
                     "BAD_TIME",
                     "job "

@@ -1,6 +1,7 @@
 package io.gpuledger.collectors.slurm;
 
 import io.gpuledger.collectors.file.BadRecordException;
+import io.gpuledger.core.InputLimits;
 import java.util.ArrayList;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
@@ -12,11 +13,6 @@ import org.jspecify.annotations.Nullable;
  */
 public record Tres(
         @Nullable Integer gpuCount, List<String> gpuTypes, @Nullable Integer shardCount) {
-    /** More than any machine has; a count beyond is a broken record. */
-    private static final int COUNT_LIMIT = 1_000_000;
-
-    static final int TYPE_LIMIT = 64;
-
     public static final Tres UNSAID = new Tres(null, List.of(), null);
 
     public static Tres parse(@Nullable String text) throws BadRecordException {
@@ -35,7 +31,7 @@ public record Tres(
     }
 
     static int checked(long count, String where) throws BadRecordException {
-        if (count > COUNT_LIMIT) {
+        if (count > InputLimits.JOB_GPUS) {
             throw new BadRecordException(
                     "BAD_GRES", "count " + count + " in " + where + " is impossible");
         }
@@ -73,7 +69,7 @@ public record Tres(
         }
 
         private void addType(String type) throws BadRecordException {
-            if (types.size() >= TYPE_LIMIT) {
+            if (types.size() >= InputLimits.TYPES) {
                 throw new BadRecordException("BAD_GRES", "TRES names too many GPU types");
             }
             if (!types.contains(type)) {

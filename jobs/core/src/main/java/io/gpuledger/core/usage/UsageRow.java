@@ -4,7 +4,7 @@ import java.util.List;
 
 /**
  * What happened on one slot in one window or hour. {@code existsMs} equals the sum of the holders'
- * gpu_ms: a row that breaks this cannot be made.
+ * gpu_ms: a row that breaks this cannot be made ({@link UnbalancedRowException}).
  */
 public record UsageRow(
         String cluster,
@@ -23,7 +23,7 @@ public record UsageRow(
             sum += holder.gpuMs();
         }
         if (sum != existsMs) {
-            throw new IllegalStateException(
+            throw new UnbalancedRowException(
                     "slot %s/%s/%d window %d: buckets sum to %d ms, the slot existed %d ms"
                             .formatted(cluster, host, gpuIndex, windowStartMs, sum, existsMs));
         }

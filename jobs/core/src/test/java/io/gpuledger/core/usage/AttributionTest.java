@@ -47,6 +47,22 @@ class AttributionTest {
         assertThat(gpuMs(alone)).isEqualTo(Map.of("ALLOCATED", 12_750L, "IDLE", 47_250L));
     }
 
+    /** The product of an instant of today and so many shards is more than 64 bits hold. */
+    @Test
+    void more_shards_than_any_card_has_still_close() {
+        List<HostRun> runs = new ArrayList<>();
+        long from = 1_700_000_040_000L;
+        for (int i = 0; i < 300; i++) {
+            runs.add(run("r" + i, from, from + 60_000, List.of(), holding(0, 65_536, 1)));
+        }
+
+        List<UsageRow> rows =
+                Attribution.attribute(
+                        facts(1, 0, runs, List.of()), Map.of(), new Span(from, from + 60_000));
+
+        assertThat(sum(rows)).isEqualTo(Map.of("ALLOCATED", 60_000L));
+    }
+
     @Test
     void a_count_without_position_takes_its_time_back_from_idle_slots() {
         HostRun counted = run("a", 0, 60_000, List.of(), holding(-1, 0, 3));
