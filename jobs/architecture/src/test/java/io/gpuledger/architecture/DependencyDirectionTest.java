@@ -65,4 +65,25 @@ class DependencyDirectionTest {
                             "io.gpuledger.cli..",
                             "io.gpuledger.local..",
                             "io.gpuledger.collectors..");
+
+    @ArchTest
+    static final ArchRule ONLY_THE_COMMAND_KNOWS_THE_BENCHMARKS =
+            noClasses()
+                    .that()
+                    .resideOutsideOfPackages("io.gpuledger.benchmarks..", "io.gpuledger.cli..")
+                    .should()
+                    .dependOnClassesThat()
+                    .resideInAPackage("io.gpuledger.benchmarks..");
+
+    @ArchTest
+    static final ArchRule BENCHMARKS_KNOW_NO_ENDS =
+            noClasses()
+                    .that()
+                    .resideInAPackage("io.gpuledger.benchmarks..")
+                    .should()
+                    .dependOnClassesThat()
+                    .resideInAnyPackage(
+                            "io.gpuledger.cli..",
+                            "io.gpuledger.local..",
+                            "io.gpuledger.collectors..");
 }

@@ -44,6 +44,7 @@ import picocli.CommandLine.Option;
             ReconcileCommand.class,
             CollectCommand.class,
             RunCommand.class,
+            BenchCommand.class,
             ConfigCommand.class
         })
 public final class GpuLedger implements Runnable {

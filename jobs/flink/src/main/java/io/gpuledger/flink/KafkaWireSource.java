@@ -6,6 +6,7 @@ import java.util.List;
 import org.apache.flink.api.common.eventtime.WatermarkStrategy;
 import org.apache.flink.api.common.typeinfo.TypeInformation;
 import org.apache.flink.connector.kafka.source.KafkaSource;
+import org.apache.flink.connector.kafka.source.KafkaSourceBuilder;
 import org.apache.flink.connector.kafka.source.enumerator.initializer.OffsetsInitializer;
 import org.apache.flink.connector.kafka.source.reader.deserializer.KafkaRecordDeserializationSchema;
 import org.apache.flink.streaming.api.datastream.DataStream;
@@ -37,14 +38,48 @@ public final class KafkaWireSource {
             long futureMs,
             Duration outOfOrder,
             Duration idle) {
+        return stream(
+                env, name, topics(brokers, groupId, topics).build(), futureMs, outOfOrder, idle);
+    }
+
+    /**
+     * The same of what the topics hold at the start, and then the end: for a job that is measured.
+     *
+     * @param futureMs a record observed this much later than Kafka got it has a wrong clock
+     * @param outOfOrder how far records of one partition may lie behind each other
+     * @param idle a partition silent this long no longer holds back event time
+     */
+    public static DataStream<WireMessage> readToEnd(
+            StreamExecutionEnvironment env,
+            String name,
+            String brokers,
+            String groupId,
+            List<String> topics,
+            long futureMs,
+            Duration outOfOrder,
+            Duration idle) {
         KafkaSource<WireMessage> source =
-                KafkaSource.<WireMessage>builder()
-                        .setBootstrapServers(brokers)
-                        .setTopics(topics)
-                        .setGroupId(groupId)
-                        .setStartingOffsets(OffsetsInitializer.earliest())
-                        .setDeserializer(new Positions())
-                        .build();
+                topics(brokers, groupId, topics).setBounded(OffsetsInitializer.latest()).build();
+        return stream(env, name, source, futureMs, outOfOrder, idle);
+    }
+
+    private static KafkaSourceBuilder<WireMessage> topics(
+            String brokers, String groupId, List<String> topics) {
+        return KafkaSource.<WireMessage>builder()
+                .setBootstrapServers(brokers)
+                .setTopics(topics)
+                .setGroupId(groupId)
+                .setStartingOffsets(OffsetsInitializer.earliest())
+                .setDeserializer(new Positions());
+    }
+
+    private static DataStream<WireMessage> stream(
+            StreamExecutionEnvironment env,
+            String name,
+            KafkaSource<WireMessage> source,
+            long futureMs,
+            Duration outOfOrder,
+            Duration idle) {
         return env.fromSource(source, watermarks(futureMs, outOfOrder).withIdleness(idle), name)
                 .uid(name)
                 .name(name);
