@@ -45,7 +45,7 @@ final class RecordLimits {
     }
 
     void check(JobSnapshotRecord r) throws RefusedRecordException {
-        name("cluster", r.getCluster());
+        cluster(r.getCluster());
         String job = "job " + r.getRawJobId();
         range("BAD_NUMBER", "id of a job", r.getRawJobId(), 0, Long.MAX_VALUE);
         times(job, r);
@@ -152,7 +152,7 @@ final class RecordLimits {
     }
 
     void check(HostSnapshotRecord r) throws RefusedRecordException {
-        name("cluster", r.getCluster());
+        cluster(r.getCluster());
         name("host", r.getHost());
         String host = "host " + r.getHost();
         instant(host + ": observation", r.getObservedAtMs());
@@ -220,7 +220,7 @@ final class RecordLimits {
     }
 
     void check(SchedulerHeartbeatRecord r) throws RefusedRecordException {
-        name("cluster", r.getCluster());
+        cluster(r.getCluster());
         instant("heartbeat: observation", r.getObservedAtMs());
         if (r.getKind() != HeartbeatKind.BOUNDED_ACCOUNTING) {
             return;
@@ -239,7 +239,7 @@ final class RecordLimits {
     }
 
     void check(HostScrapeRecord r) throws RefusedRecordException {
-        name("cluster", r.getCluster());
+        cluster(r.getCluster());
         name("host", r.getHost());
         instant("scrape: observation", r.getObservedAtMs());
         range(
@@ -320,12 +320,20 @@ final class RecordLimits {
         return gpu ? InputLimits.GPUS : InputLimits.SHARDS;
     }
 
-    /** Part of a key: '/' and '@' stand between names there. */
+    private static void cluster(String name) throws RefusedRecordException {
+        key("cluster", name, InputLimits.TEXT_LENGTH);
+    }
+
     private static void name(String what, String name) throws RefusedRecordException {
+        key(what, name, InputLimits.NAME_LENGTH);
+    }
+
+    /** Part of a key: '/' and '@' stand between names there. */
+    private static void key(String what, String name, int most) throws RefusedRecordException {
         if (name.isEmpty()) {
             throw bad("UNREADABLE", what + " without a name");
         }
-        text(what, name, InputLimits.NAME_LENGTH);
+        text(what, name, most);
         for (int i = 0; i < name.length(); i++) {
             char c = name.charAt(i);
             if (c < ' ' || c == '/' || c == '@') {

@@ -53,14 +53,15 @@ public final class RecordRouter extends ProcessFunction<WireMessage, JobInput> {
         this.expected = expected;
     }
 
-    /** Of what the scheduler's collectors write. */
+    /** Of what the scheduler's collectors write. What belongs among telemetry is used as well. */
     static RecordRouter ofScheduler(AttributionSettings settings) {
-        return new RecordRouter(settings, EnumSet.complementOf(EnumSet.of(WireType.HOST_SCRAPE)));
+        return new RecordRouter(settings, EnumSet.allOf(WireType.class));
     }
 
-    /** Of what the exporters' collectors write. */
+    /** Of what the exporters' collectors write. Nobody hears a heartbeat from there. */
     static RecordRouter ofTelemetry(AttributionSettings settings) {
-        return new RecordRouter(settings, EnumSet.of(WireType.HOST_SCRAPE));
+        return new RecordRouter(
+                settings, EnumSet.complementOf(EnumSet.of(WireType.SCHEDULER_HEARTBEAT)));
     }
 
     @Override

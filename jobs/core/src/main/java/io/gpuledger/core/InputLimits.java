@@ -20,10 +20,10 @@ public final class InputLimits {
     /** An hour between two scrapes is the most that {@code --scrape-interval} takes. */
     public static final int LONGEST_INTERVAL_MS = 3_600_000;
 
-    /** Characters of a host's or cluster's name: the longest host name there is. */
+    /** Characters of a host's name: the longest host name there is. */
     public static final int NAME_LENGTH = 255;
 
-    /** Characters of an account, user, partition, QOS or model: slurmctld takes no longer ones. */
+    /** Characters of a cluster, account, user, partition, QOS or model. */
     public static final int TEXT_LENGTH = 1_024;
 
     /** Hosts of one job. */
