@@ -59,7 +59,7 @@ public final class RecordRouter extends ProcessFunction<WireMessage, JobInput> {
     }
 
     /** Of what the exporters' collectors write. Nobody hears a heartbeat from there. */
-    static RecordRouter ofTelemetry(AttributionSettings settings) {
+    public static RecordRouter ofTelemetry(AttributionSettings settings) {
         return new RecordRouter(
                 settings, EnumSet.complementOf(EnumSet.of(WireType.SCHEDULER_HEARTBEAT)));
     }

@@ -182,7 +182,7 @@ public final class PipelineBenchmark {
                     telemetry.sinkTo(new MeasuredSink<>(new DiscardingSink<>())).uid("discard");
             case DECODE -> {
                 SingleOutputStreamOperator<?> routed =
-                        telemetry.process(new RecordRouter(settings)).uid("decode");
+                        telemetry.process(RecordRouter.ofTelemetry(settings)).uid("decode");
                 routed.getSideOutput(RecordRouter.HOSTS)
                         .sinkTo(new MeasuredSink<>(new DiscardingSink<>()))
                         .uid("discard");
