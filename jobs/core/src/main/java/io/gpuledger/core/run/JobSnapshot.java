@@ -64,6 +64,40 @@ public record JobSnapshot(
                 && (state.equals("RUNNING") || state.equals("SUSPENDED"));
     }
 
+    /** The same with other times. */
+    JobSnapshot timed(
+            @Nullable Long submit,
+            @Nullable Long start,
+            @Nullable Long end,
+            @Nullable ClockDoubt other) {
+        return new JobSnapshot(
+                source,
+                firstObservedMs,
+                lastObservedMs,
+                jobId,
+                state,
+                submit,
+                start,
+                end,
+                restartCount,
+                account,
+                user,
+                partition,
+                qos,
+                name,
+                nodes,
+                gpuCount,
+                gpuTypes,
+                shardCount,
+                devices,
+                suspendedTotalMs,
+                suspendAtMs,
+                runningBeforeSuspendMs,
+                resizedAtMs,
+                other,
+                contentKey);
+    }
+
     public boolean isSuspended() {
         return state.equals("SUSPENDED");
     }

@@ -85,31 +85,10 @@ final class RepeatedHour {
                         && (resized
                                 || submits.contains(submit + shiftMs)
                                 || !submits.contains(submit));
-        return new JobSnapshot(
-                s.source(),
-                s.firstObservedMs(),
-                s.lastObservedMs(),
-                s.jobId(),
-                s.state(),
+        return s.timed(
                 submit == null || !later ? submit : (Long) (submit + shiftMs),
                 start == null ? null : (Long) (start + shiftMs),
                 end == null || !doubt.end() ? end : (Long) (end + shiftMs),
-                s.restartCount(),
-                s.account(),
-                s.user(),
-                s.partition(),
-                s.qos(),
-                s.name(),
-                s.nodes(),
-                s.gpuCount(),
-                s.gpuTypes(),
-                s.shardCount(),
-                s.devices(),
-                s.suspendedTotalMs(),
-                s.suspendAtMs(),
-                s.runningBeforeSuspendMs(),
-                s.resizedAtMs(),
-                null,
-                s.contentKey());
+                null);
     }
 }

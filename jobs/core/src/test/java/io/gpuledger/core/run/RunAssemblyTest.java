@@ -163,32 +163,8 @@ class RunAssemblyTest {
     }
 
     private static JobSnapshot inDoubt(JobSnapshot s, boolean end) {
-        return new JobSnapshot(
-                s.source(),
-                s.firstObservedMs(),
-                s.lastObservedMs(),
-                s.jobId(),
-                s.state(),
-                s.submitMs(),
-                s.startMs(),
-                s.endMs(),
-                s.restartCount(),
-                s.account(),
-                s.user(),
-                s.partition(),
-                s.qos(),
-                s.name(),
-                s.nodes(),
-                s.gpuCount(),
-                s.gpuTypes(),
-                s.shardCount(),
-                s.devices(),
-                s.suspendedTotalMs(),
-                s.suspendAtMs(),
-                s.runningBeforeSuspendMs(),
-                s.resizedAtMs(),
-                new JobSnapshot.ClockDoubt(true, true, end),
-                s.contentKey());
+        return s.timed(
+                s.submitMs(), s.startMs(), s.endMs(), new JobSnapshot.ClockDoubt(true, true, end));
     }
 
     @Test
@@ -620,32 +596,7 @@ class RunAssemblyTest {
     }
 
     private static JobSnapshot submitted(long submitS, JobSnapshot s) {
-        return new JobSnapshot(
-                s.source(),
-                s.firstObservedMs(),
-                s.lastObservedMs(),
-                s.jobId(),
-                s.state(),
-                submitS * 1000,
-                s.startMs(),
-                s.endMs(),
-                s.restartCount(),
-                s.account(),
-                s.user(),
-                s.partition(),
-                s.qos(),
-                s.name(),
-                s.nodes(),
-                s.gpuCount(),
-                s.gpuTypes(),
-                s.shardCount(),
-                s.devices(),
-                s.suspendedTotalMs(),
-                s.suspendAtMs(),
-                s.runningBeforeSuspendMs(),
-                s.resizedAtMs(),
-                s.doubt(),
-                s.contentKey() + submitS);
+        return s.timed(submitS * 1000, s.startMs(), s.endMs(), s.doubt());
     }
 
     private static SchedulerView polls(long... instants) {
