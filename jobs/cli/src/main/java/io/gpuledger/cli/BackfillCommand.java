@@ -95,7 +95,7 @@ final class BackfillCommand implements Callable<Integer> {
     private String cluster = "";
     private ZoneId zone = ZoneOffset.UTC;
     private int scrapeIntervalS;
-    private long unbalanced;
+    private long setAside;
 
     @Override
     public Integer call() throws Exception {
@@ -133,7 +133,7 @@ final class BackfillCommand implements Callable<Integer> {
             report(slurmFiles, dcgmFiles, sink);
             boolean whole =
                     sink.deadLetters().isEmpty()
-                            && unbalanced == 0
+                            && setAside == 0
                             && sink.uncounted().isEmpty()
                             && slurmFiles.ignored().stream()
                                     .noneMatch(InputFiles.Ignored::holdsRecords);
@@ -262,27 +262,29 @@ final class BackfillCommand implements Callable<Integer> {
             emptyStale(warehouse, "usage_hour", sink, began);
         }
         sink.writeDeadLetters(warehouse, cluster, digest);
-        unbalanced =
-                Long.parseLong(
-                        warehouse
-                                .query(
-                                        """
-                                        SELECT count() FROM dead_letters
-                                        WHERE cluster = {cluster:String} AND reason = 'BALANCE'
-                                          AND input_digest = {digest:UInt64}
-                                        """,
-                                        Map.of(
-                                                "cluster",
-                                                cluster,
-                                                "digest",
-                                                Long.toUnsignedString(digest)))
-                                .get(0)
-                                .get(0));
-        if (unbalanced > 0) {
+        setAside = setAside(warehouse, digest) - sink.deadLetters().size();
+        if (setAside > 0) {
             say(
-                    "%d rows broke the closed balance and were set aside (dead_letters, reason BALANCE); this is a fault of the program, report it"
-                            .formatted(unbalanced));
+                    "%d records or rows were set aside by the job (table dead_letters has the reasons); rows of reason BALANCE are a fault of the program, report them"
+                            .formatted(setAside));
         }
+    }
+
+    /**
+     * Dead letters of these inputs, those that the readers wrote included. A record that cannot be
+     * true is not believed its cluster either.
+     */
+    private long setAside(Warehouse warehouse, long digest) {
+        return Long.parseLong(
+                warehouse
+                        .query(
+                                """
+                                SELECT count() FROM dead_letters
+                                WHERE cluster IN ({cluster:String}, '') AND input_digest = {digest:UInt64}
+                                """,
+                                Map.of("cluster", cluster, "digest", Long.toUnsignedString(digest)))
+                        .get(0)
+                        .get(0));
     }
 
     /**

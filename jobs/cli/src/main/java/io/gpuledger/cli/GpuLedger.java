@@ -197,6 +197,11 @@ public final class GpuLedger implements Runnable {
             throw new UsageException(
                     "no cluster is named; give --cluster NAME, or cluster in gpu-ledger.yaml");
         }
+        if (cluster.contains("/") || cluster.contains("@")) {
+            throw new UsageException(
+                    "--cluster %s has a / or @, which part a cluster from its hosts and jobs; give another name"
+                            .formatted(cluster));
+        }
         return cluster;
     }
 

@@ -297,6 +297,25 @@ class BackfillIT {
     }
 
     @Test
+    void what_only_the_job_refuses_is_a_finding_too() throws IOException {
+        Path file = directory.resolve("long.psv");
+        Files.writeString(
+                file,
+                "JobIDRaw|State|Start|End|NodeList|Account|User|AllocTRES\n"
+                        + "1|COMPLETED|1795434848|1795434862|n1|g1|alice|gres/gpu=1\n"
+                        + "2|COMPLETED|1795434848|1795434862|n1|"
+                        + "g".repeat(2_000)
+                        + "|alice|gres/gpu=1\n");
+
+        Outcome done =
+                run("--database=long", "backfill", "--cluster=c", "--slurm", file.toString());
+
+        assertThat(done.exit()).as(done.err()).isEqualTo(ExitCode.FINDINGS);
+        assertThat(done.err()).contains("1 records or rows were set aside by the job");
+        assertThat(heldSecondsByRun("--database=long")).containsOnlyKeys("c/1/1795434848");
+    }
+
+    @Test
     void one_bad_record_is_a_dead_letter_and_a_finding() throws IOException {
         Path mixed = directory.resolve("mixed.psv");
         Files.writeString(

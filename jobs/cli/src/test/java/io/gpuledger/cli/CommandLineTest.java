@@ -120,6 +120,7 @@ class CommandLineTest {
         "backfill --cluster c --zone Nowhere --slurm x,--zone Nowhere is no time zone",
         "backfill --cluster c --scrape-interval 0 --slurm x,is out of range; give 1s to 1h",
         "backfill --slurm x,give --cluster NAME",
+        "backfill --cluster a/b --slurm x,give another name",
         "backfill --cluster c --observed-at 1999-12-31T23:59:59Z --slurm x,between the years 2000 and 2100",
         "backfill --cluster c --observed-at 2100-01-01T00:00:00Z --slurm x,between the years 2000 and 2100",
         "--kafka-port 70000 up,is no port",
