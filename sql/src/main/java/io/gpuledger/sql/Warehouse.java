@@ -60,7 +60,7 @@ public final class Warehouse {
         post(sql, parameters);
     }
 
-    /** Rows as text by column name, in the order of the answer; NULL is the empty string. */
+    /** Rows as text by column name, in the order of the answer; NULL is {@code ᴺᵁᴸᴸ}. */
     public List<List<String>> query(String sql, Map<String, String> parameters) {
         String answer = post(sql + "\nFORMAT JSONCompactStrings", parameters);
         try {

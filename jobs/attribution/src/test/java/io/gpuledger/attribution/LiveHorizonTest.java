@@ -175,17 +175,6 @@ class LiveHorizonTest {
     }
 
     private void go(LiveRun run, long fromMs, long toMs) throws Exception {
-        for (long at = fromMs; at < toMs; at += STEP_MS) {
-            run.clock(SteadyCluster.START_MS + at);
-            for (WireMessage message : cluster.scheduler(at)) {
-                run.scheduler(message);
-            }
-            for (WireMessage message : cluster.telemetry(at)) {
-                run.telemetry(message);
-            }
-            run.schedulerWatermark(SteadyCluster.START_MS + at);
-            run.telemetryWatermark(SteadyCluster.START_MS + at);
-            run.deliverAll();
-        }
+        cluster.play(run, fromMs, toMs, STEP_MS);
     }
 }

@@ -3,7 +3,6 @@ package io.gpuledger.attribution;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.gpuledger.flink.SinkRow;
-import io.gpuledger.flink.WireMessage;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -159,17 +158,6 @@ class LiveSettingsTest {
     }
 
     private void go(LiveRun run, long fromMs, long toMs) throws Exception {
-        for (long at = fromMs; at < toMs; at += STEP_MS) {
-            run.clock(SteadyCluster.START_MS + at);
-            for (WireMessage message : cluster.scheduler(at)) {
-                run.scheduler(message);
-            }
-            for (WireMessage message : cluster.telemetry(at)) {
-                run.telemetry(message);
-            }
-            run.schedulerWatermark(SteadyCluster.START_MS + at);
-            run.telemetryWatermark(SteadyCluster.START_MS + at);
-            run.deliverAll();
-        }
+        cluster.play(run, fromMs, toMs, STEP_MS);
     }
 }

@@ -3,7 +3,6 @@ package io.gpuledger.attribution;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.gpuledger.flink.SinkRow;
-import io.gpuledger.flink.WireMessage;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -105,18 +104,6 @@ class SavepointFixtureTest {
     }
 
     private static void go(LiveRun run, long fromMs, long toMs) throws Exception {
-        SteadyCluster cluster = new SteadyCluster();
-        for (long at = fromMs; at < toMs; at += STEP_MS) {
-            run.clock(SteadyCluster.START_MS + at);
-            for (WireMessage message : cluster.scheduler(at)) {
-                run.scheduler(message);
-            }
-            for (WireMessage message : cluster.telemetry(at)) {
-                run.telemetry(message);
-            }
-            run.schedulerWatermark(SteadyCluster.START_MS + at);
-            run.telemetryWatermark(SteadyCluster.START_MS + at);
-            run.deliverAll();
-        }
+        new SteadyCluster().play(run, fromMs, toMs, STEP_MS);
     }
 }

@@ -155,4 +155,20 @@ final class SteadyCluster {
         encoded.duplicate().get(bytes);
         return new WireMessage(bytes, "topic", 0, position++);
     }
+
+    /** Lets a run see all of it from one time after {@link #START_MS} to another. */
+    void play(LiveRun run, long fromMs, long toMs, long stepMs) throws Exception {
+        for (long at = fromMs; at < toMs; at += stepMs) {
+            run.clock(START_MS + at);
+            for (WireMessage message : scheduler(at)) {
+                run.scheduler(message);
+            }
+            for (WireMessage message : telemetry(at)) {
+                run.telemetry(message);
+            }
+            run.schedulerWatermark(START_MS + at);
+            run.telemetryWatermark(START_MS + at);
+            run.deliverAll();
+        }
+    }
 }

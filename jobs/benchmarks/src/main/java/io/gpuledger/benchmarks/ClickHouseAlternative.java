@@ -4,7 +4,6 @@ import io.gpuledger.sql.Warehouse;
 import java.util.EnumMap;
 import java.util.List;
 import java.util.Map;
-import java.util.StringJoiner;
 import java.util.UUID;
 
 /**
@@ -49,22 +48,7 @@ final class ClickHouseAlternative {
                  account LowCardinality(String), user LowCardinality(String))
                 ENGINE = MergeTree ORDER BY (host, gpu, start_ms)
                 """);
-        StringJoiner rows = new StringJoiner(",");
-        for (SimulatedJob job : jobs) {
-            for (int gpu = job.firstGpu(); gpu < job.firstGpu() + job.gpus(); gpu++) {
-                rows.add(
-                        "('%s',%d,%d,%d,%d,'%s','%s')"
-                                .formatted(
-                                        SimulatedCluster.host(job.host()),
-                                        gpu,
-                                        job.startMs(),
-                                        job.endMs(),
-                                        job.id(),
-                                        job.account(),
-                                        job.user()));
-            }
-        }
-        execute("INSERT INTO alternative_allocations VALUES " + rows);
+        jobs.forEach(this::allocate);
         execute(
                 """
                 CREATE TABLE alternative_parts
@@ -88,6 +72,25 @@ final class ClickHouseAlternative {
                  memory Float64, energy Float64)
                 ENGINE = MergeTree ORDER BY (host, gpu, minute)
                 """);
+    }
+
+    private void allocate(SimulatedJob job) {
+        warehouse.execute(
+                """
+                INSERT INTO alternative_allocations
+                SELECT {host:String}, {first:UInt8} + number, {start:Int64}, {end:Int64}, {id:UInt64},
+                    {account:String}, {user:String}
+                FROM numbers({gpus:UInt64})
+                """,
+                Map.of(
+                        "host", SimulatedCluster.host(job.host()),
+                        "first", Integer.toString(job.firstGpu()),
+                        "gpus", Integer.toString(job.gpus()),
+                        "start", Long.toString(job.startMs()),
+                        "end", Long.toString(job.endMs()),
+                        "id", Long.toString(job.id()),
+                        "account", job.account(),
+                        "user", job.user()));
     }
 
     /** Reads the topic from its beginning and joins. */

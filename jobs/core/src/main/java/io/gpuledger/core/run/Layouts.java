@@ -43,9 +43,6 @@ final class Layouts {
             Comparator.comparing(
                     Layout::said, Comparator.nullsLast(Comparator.comparing(JobSnapshot::source)));
 
-    /** Hooks of one resize or end come within this time of each other. */
-    private static final long HOOK_SLACK_MS = 2_000;
-
     /** Of two layouts from one instant the more trusted, then more recent, comes first. */
     private static final Comparator<Layout> ORDER =
             Comparator.comparingLong(Layout::fromMs)
@@ -176,7 +173,7 @@ final class Layouts {
         TreeMap<Long, Set<String>> freed = new TreeMap<>();
         for (JobSnapshot s : evidence) {
             long at = Math.floorDiv(s.firstObservedMs(), 1000L) * 1000L;
-            if (s.source() == JobSource.EPILOG && at < endMs - HOOK_SLACK_MS) {
+            if (s.source() == JobSource.EPILOG && at < endMs - RunAssembly.HOOK_SLACK_MS) {
                 freed.computeIfAbsent(at, a -> new TreeSet<>()).addAll(nodes(s));
             }
         }

@@ -23,7 +23,7 @@ public final class RunAssembly {
     /**
      * Slurm's clock counts whole seconds, a hook comes a moment later: pairing allows this much.
      */
-    private static final long HOOK_SLACK_MS = 2_000;
+    static final long HOOK_SLACK_MS = 2_000;
 
     private RunAssembly() {}
 
