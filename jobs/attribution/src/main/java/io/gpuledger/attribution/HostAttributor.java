@@ -1,13 +1,14 @@
 package io.gpuledger.attribution;
 
+import io.gpuledger.core.run.Holding;
 import io.gpuledger.core.time.Span;
 import io.gpuledger.core.usage.Attribution;
 import io.gpuledger.core.usage.FactsChange;
 import io.gpuledger.core.usage.HostFacts;
-import io.gpuledger.core.usage.HostInventory;
 import io.gpuledger.core.usage.HostRun;
 import io.gpuledger.core.usage.HostTimeline;
 import io.gpuledger.core.usage.HourSum;
+import io.gpuledger.core.usage.SampleSeries;
 import io.gpuledger.core.usage.SlotReadings;
 import io.gpuledger.core.usage.UnbalancedRowException;
 import io.gpuledger.core.usage.UsageRow;
@@ -18,17 +19,16 @@ import java.time.Instant;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.HashMap;
-import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
+import java.util.SortedMap;
 import java.util.TreeMap;
 import org.apache.flink.api.common.functions.OpenContext;
 import org.apache.flink.api.common.state.ListState;
 import org.apache.flink.api.common.state.ListStateDescriptor;
 import org.apache.flink.api.common.state.MapState;
 import org.apache.flink.api.common.state.MapStateDescriptor;
-import org.apache.flink.api.common.state.ValueState;
-import org.apache.flink.api.common.state.ValueStateDescriptor;
 import org.apache.flink.api.common.typeinfo.TypeInformation;
 import org.apache.flink.api.common.typeinfo.Types;
 import org.apache.flink.metrics.Counter;
@@ -68,21 +68,18 @@ public final class HostAttributor
     /** How often a host is looked at for what changes by itself. */
     private static final long TICK_MS = 5 * WINDOW_MS;
 
-    private static final int CACHED_HOSTS = 4_096;
-
     private final AttributionSettings settings;
     private final Core core;
 
-    private transient ValueState<HostState> hostState;
-    private transient MapState<String, HostRunState> runs;
-    private transient MapState<String, InventoryState> inventories;
+    private transient HostStore store;
     private transient WrittenWindows minutes;
     private transient WrittenWindows hours;
 
     @SuppressWarnings("NullAway.Init") // Flink calls initializeState before anything else
     private transient ListState<Long> generations;
 
-    private transient Samples samples;
+    private transient SampleEffects effects;
+    private transient ScrapeDecoder decoder;
     private transient long generation;
     private transient boolean restored;
     private transient long restoredAtMs;
@@ -90,8 +87,8 @@ public final class HostAttributor
     private transient Counter duplicate;
     private transient Counter deadLettered;
 
-    /** Facts of hosts since their last input: building them for every window would be quadratic. */
-    private transient Map<String, HostFacts> facts;
+    /** Counts what was heard of the scheduler: facts and windows know up to which they are. */
+    private transient int heard;
 
     /** {@link Attribution#attribute}; a test puts a faulty one in its place. */
     interface Core extends Serializable {
@@ -130,13 +127,9 @@ public final class HostAttributor
 
     @Override
     public void open(OpenContext context) {
-        hostState =
-                getRuntimeContext()
-                        .getState(
-                                new ValueStateDescriptor<>(
-                                        "host", TypeInformation.of(HostState.class)));
-        runs = mapState("runs", Types.STRING, HostRunState.class);
-        inventories = mapState("inventories", Types.STRING, InventoryState.class);
+        decoder = new ScrapeDecoder(new RecordLimits(settings));
+        store = new HostStore(getRuntimeContext(), decoder);
+        effects = new SampleEffects(settings.readingRules());
         minutes =
                 new WrittenWindows(
                         mapState("minutes", Types.LONG, WindowState.class),
@@ -147,19 +140,9 @@ public final class HostAttributor
                         mapState("hours", Types.LONG, WindowState.class),
                         SinkTable.USAGE_HOUR,
                         settings);
-        samples = new Samples(getRuntimeContext(), settings.readingRules());
         used = getRuntimeContext().getMetricGroup().counter("recordsUsed");
         duplicate = getRuntimeContext().getMetricGroup().counter("recordsDuplicate");
         deadLettered = getRuntimeContext().getMetricGroup().counter("recordsDeadLettered");
-        facts =
-                new LinkedHashMap<>(64, 0.75f, true) {
-                    private static final long serialVersionUID = 1L;
-
-                    @Override
-                    protected boolean removeEldestEntry(Map.Entry<String, HostFacts> eldest) {
-                        return size() > CACHED_HOSTS;
-                    }
-                };
     }
 
     private <K, V> MapState<K, V> mapState(String name, TypeInformation<K> key, Class<V> value) {
@@ -171,7 +154,7 @@ public final class HostAttributor
     public void processBroadcastElement(
             HeartbeatInput input, Context context, Collector<SinkRow> out) throws Exception {
         RunAssembler.hear(input, context, settings);
-        facts.clear();
+        heard++;
     }
 
     @Override
@@ -185,106 +168,190 @@ public final class HostAttributor
                     DeadLetters.late(input, changeable, context.currentProcessingTime(), settings));
             return;
         }
-        HostState host = hostState.value();
-        if (host == null) {
-            host = new HostState();
-            host.cluster = input.cluster;
-            host.host = input.host;
-            host.generation = generation;
+        String key = context.getCurrentKey();
+        HostMemory memory = store.get(key);
+        if (memory == null) {
+            HostState fresh = new HostState();
+            fresh.cluster = input.cluster;
+            fresh.host = input.host;
+            fresh.generation = generation;
+            memory = store.create(key, fresh);
         }
         boolean live = context.currentWatermark() != Long.MIN_VALUE;
         switch (input.kind) {
-            case HostInput.SAMPLES -> samples(host, input, live, context, out);
+            case HostInput.SAMPLES -> samples(memory, input, live, context, out);
             case HostInput.INVENTORY -> {
-                HostFacts before = live ? factsOf(host, context) : null;
-                inventory(host, input, context);
-                touchChange(host, before, context, out);
+                HostFacts before = live ? factsOf(memory, context) : null;
+                inventory(memory, input, context);
+                touchChange(memory, before, context, out);
+                store.saveHost(memory);
             }
             case HostInput.RUN -> {
-                HostFacts before = live ? factsOf(host, context) : null;
-                run(host, input.run, context);
-                touchChange(host, before, context, out);
+                HostFacts before = live ? factsOf(memory, context) : null;
+                run(memory, Objects.requireNonNull(input.run, "a run"), context);
+                touchChange(memory, before, context, out);
+                store.saveHost(memory);
             }
             default -> throw new IllegalStateException("host input of kind " + input.kind);
         }
         if (!live) {
             context.timerService().registerEventTimeTimer(FIRST_WATERMARK);
         }
-        if (host.tickAtMs == Long.MIN_VALUE) {
+        if (memory.host.tickAtMs == Long.MIN_VALUE) {
             long now = live ? context.currentWatermark() : input.observedAtMs;
-            setTick(host, now, context);
+            setTick(memory.host, now, context);
+            store.saveHost(memory);
         }
-        hostState.update(host);
     }
 
     private void samples(
-            HostState host,
+            HostMemory memory,
             HostInput input,
             boolean live,
             ReadOnlyContext context,
             Collector<SinkRow> out)
             throws Exception {
-        HostFacts before =
-                live && (samples.renames(input) || placesAnew(host, input))
-                        ? factsOf(host, context)
-                        : null;
-        boolean fresh = false;
-        for (int i = 0; i < input.gpuIndex.length; i++) {
-            List<Span> affected = samples.add(host, input, i, live);
-            if (affected == null) {
-                continue;
-            }
-            fresh = true;
-            for (Span span : affected) {
-                touch(span.startMs(), span.endMs(), context);
-            }
-            evidence(host, input.gpuIndex[i], input.observedAtMs, input.observedAtMs, context);
-            if (!input.jobs[i].isEmpty()) {
-                hint(host, input.jobs[i], input.gpuIndex[i], input.observedAtMs);
-            }
+        Scrape scrape = decoder.decode(input.scrape);
+        if (memory.unpacked > 0 && (store.isFull(memory) || beginsAnHour(memory, scrape))) {
+            store.pack(memory);
+            long written = context.currentWatermark() - settings.settleMs();
+            store.trim(memory, live ? written - 2 * WINDOW_MS : memory.lastSampleMs);
         }
+        boolean fresh =
+                goesOn(memory, scrape, live, context)
+                        || takeAnew(memory, scrape, live, context, out);
         if (fresh) {
-            facts.remove(context.getCurrentKey());
-            touchChange(host, before, context, out);
+            store.keep(memory, input.scrape);
         }
-        (fresh || input.gpuIndex.length == 0 ? used : duplicate).inc();
+        (fresh || scrape.layout().size() == 0 ? used : duplicate).inc();
     }
 
-    private static void hint(HostState host, String job, int gpuIndex, long atMs) {
-        for (int i = 0; i < host.hintJob.length; i++) {
-            if (host.hintJob[i].equals(job) && host.hintGpu[i] == gpuIndex) {
-                host.hintFirstMs[i] = Math.min(host.hintFirstMs[i], atMs);
-                host.hintLastMs[i] = Math.max(host.hintLastMs[i], atMs + 1);
-                return;
+    private static boolean beginsAnHour(HostMemory memory, Scrape scrape) {
+        return floor(scrape.observedAtMs(), HOUR_MS) > memory.lastSampleMs;
+    }
+
+    /**
+     * Takes a scrape that says of the same GPUs, called the same, what happened since the last one:
+     * nearly all are. It changes the windows since then and nothing else; nothing is compared.
+     *
+     * @return false when it is not so, and nothing was done
+     */
+    private boolean goesOn(
+            HostMemory memory, Scrape scrape, boolean live, ReadOnlyContext context) {
+        HostMemory.Applied applied = memory.applied(scrape.layout());
+        long at = scrape.observedAtMs();
+        if (applied == null
+                || at <= memory.lastSampleMs
+                || (scrape.layout().isLabelled && memory.isCounted)) {
+            return false;
+        }
+        long from = effects.earliest(scrape, applied.tracks);
+        if (from == SampleEffects.NOT_KNOWN) {
+            return false;
+        }
+        HostState host = memory.host;
+        for (int slot : applied.slots) {
+            from = Math.min(from, host.slotLastMs[slot]);
+            host.slotLastMs[slot] = at;
+        }
+        memory.takeNext(scrape, applied);
+        if (live && !isTouched(memory, from, at, context)) {
+            touch(from, at, context);
+            memory.touchedMs = floor(at, WINDOW_MS);
+        }
+        return true;
+    }
+
+    /** Whether all of a span lies in a window whose timer is set and has not fired. */
+    private boolean isTouched(HostMemory memory, long fromMs, long toMs, ReadOnlyContext context) {
+        return memory.touchedMs <= fromMs
+                && toMs < memory.touchedMs + WINDOW_MS
+                && context.currentWatermark() < memory.touchedMs + WINDOW_MS + settings.settleMs();
+    }
+
+    /** Any other scrape. Tells whether it said anything that was not known. */
+    private boolean takeAnew(
+            HostMemory memory,
+            Scrape scrape,
+            boolean live,
+            ReadOnlyContext context,
+            Collector<SinkRow> out)
+            throws Exception {
+        ScrapeLayout layout = scrape.layout();
+        long at = scrape.observedAtMs();
+        HostFacts before =
+                live && (renames(memory, scrape) || placesAnew(memory, scrape))
+                        ? factsOf(memory, context)
+                        : null;
+        boolean inOrder = at > memory.lastSampleMs;
+        boolean fresh = inOrder && layout.size() > 0;
+        if (live) {
+            Map<Integer, SampleSeries> near =
+                    at >= memory.recentFromMs ? memory.recent() : store.excerpt(memory, at, at + 1);
+            for (int i = 0; i < layout.size(); i++) {
+                Track track = memory.track(layout.gpuIndex[i], layout.instance[i]);
+                if (!inOrder && isKnown(near.get(track.id), scrape, i)) {
+                    continue;
+                }
+                fresh = true;
+                for (Span span : effects.of(scrape, i, track, memory.tracks, near)) {
+                    touch(span.startMs(), span.endMs(), context);
+                }
+                if (track.series.differsInSlices(layout.slices[i], layout.slicesPerGpu[i], at)) {
+                    // Which part of its card an instance is: that scales all it ever said.
+                    memory.unapply();
+                    touch(Math.min(at, track.series.firstMs()), track.series.lastMs(at), context);
+                }
+                evidence(memory, layout.gpuIndex[i], at, at, context);
+            }
+        } else {
+            fresh = layout.size() > 0;
+        }
+        if (!fresh) {
+            return false;
+        }
+        HostStore.take(memory, scrape);
+        memory.apply(layout);
+        memory.excerpt = null;
+        memory.forgetFacts();
+        touchChange(memory, before, context, out);
+        return true;
+    }
+
+    private static boolean isKnown(@Nullable SampleSeries samples, Scrape scrape, int element) {
+        return samples != null
+                && samples.says(
+                        scrape.observedAtMs(),
+                        scrape.coverMs(),
+                        scrape.layout().uuids[element],
+                        scrape.values(),
+                        element * SampleSeries.FIELDS);
+    }
+
+    /** Whether a scrape calls any card what it was not called before, or earlier. */
+    private static boolean renames(HostMemory memory, Scrape scrape) {
+        ScrapeLayout layout = scrape.layout();
+        for (int i = 0; i < layout.size(); i++) {
+            SeriesState known = memory.track(layout.gpuIndex[i], layout.instance[i]).series;
+            if (!known.isCalled(layout.uuids[i], layout.models[i], scrape.observedAtMs())) {
+                return true;
             }
         }
-        int added = host.hintJob.length;
-        host.hintJob = Arrays.copyOf(host.hintJob, added + 1);
-        host.hintGpu = Arrays.copyOf(host.hintGpu, added + 1);
-        host.hintFirstMs = Arrays.copyOf(host.hintFirstMs, added + 1);
-        host.hintLastMs = Arrays.copyOf(host.hintLastMs, added + 1);
-        host.hintJob[added] = job;
-        host.hintGpu[added] = gpuIndex;
-        host.hintFirstMs[added] = atMs;
-        host.hintLastMs[added] = atMs + 1;
+        return false;
     }
 
     /** A job label that reaches a counted run anew may place that run's devices in all its time. */
-    private boolean placesAnew(HostState host, HostInput input) throws Exception {
-        boolean labelled = false;
-        for (String job : input.jobs) {
-            labelled |= !job.isEmpty();
-        }
-        if (!labelled) {
+    private static boolean placesAnew(HostMemory memory, Scrape scrape) {
+        ScrapeLayout layout = scrape.layout();
+        if (!layout.isLabelled || !memory.isCounted) {
             return false;
         }
-        for (HostRunState run : runs.values()) {
-            if (!run.isCounted()) {
-                continue;
-            }
-            for (int i = 0; i < input.jobs.length; i++) {
-                if (!input.jobs[i].isEmpty() && reachesAnew(host, input, i, run)) {
-                    return true;
+        for (HostRun run : memory.runs.values()) {
+            for (Holding holding : run.holdings()) {
+                for (int i = 0; holding.gpuIndex() < 0 && i < layout.size(); i++) {
+                    if (!layout.jobs[i].isEmpty() && reachesAnew(memory, scrape, i, holding)) {
+                        return true;
+                    }
                 }
             }
         }
@@ -292,32 +359,28 @@ public final class HostAttributor
     }
 
     private static boolean reachesAnew(
-            HostState host, HostInput input, int element, HostRunState run) {
+            HostMemory memory, Scrape scrape, int element, Holding holding) {
+        HostState host = memory.host;
         long first = Long.MAX_VALUE;
         long last = Long.MIN_VALUE;
         for (int i = 0; i < host.hintJob.length; i++) {
-            if (host.hintJob[i].equals(input.jobs[element])
-                    && host.hintGpu[i] == input.gpuIndex[element]) {
+            if (host.hintJob[i].equals(scrape.layout().jobs[element])
+                    && host.hintGpu[i] == scrape.layout().gpuIndex[element]) {
                 first = host.hintFirstMs[i];
                 last = host.hintLastMs[i];
             }
         }
-        long at = input.observedAtMs;
-        for (int h = 0; h < run.gpuIndex.length; h++) {
-            long from = run.holdingStartMs[h];
-            long to = run.holdingEndMs[h];
-            boolean reached = first < to && from < last;
-            boolean reaches = Math.min(first, at) < to && from < Math.max(last, at + 1);
-            if (run.gpuIndex[h] < 0 && reaches && !reached) {
-                return true;
-            }
-        }
-        return false;
+        long at = scrape.observedAtMs();
+        long from = holding.startMs();
+        long to = holding.endMs();
+        boolean reached = first < to && from < last;
+        boolean reaches = Math.min(first, at) < to && from < Math.max(last, at + 1);
+        return reaches && !reached;
     }
 
-    private void inventory(HostState host, HostInput input, ReadOnlyContext context)
+    private void inventory(HostMemory memory, HostInput input, ReadOnlyContext context)
             throws Exception {
-        InventoryState known = inventories.get(input.contentKey);
+        InventoryState known = store.inventories().get(input.contentKey);
         if (known == null) {
             known = new InventoryState();
             known.snapshot = input.snapshot;
@@ -327,25 +390,21 @@ public final class HostAttributor
             return;
         }
         used.inc();
-        inventories.put(input.contentKey, known);
-        facts.remove(context.getCurrentKey());
+        store.inventories().put(input.contentKey, known);
+        memory.forgetTimeline();
         int count = WireConversion.inventory(known, input.observedAtMs, "").gpuCount();
         for (int i = 0; i < count; i++) {
-            evidence(host, i, input.observedAtMs, input.observedAtMs, context);
+            evidence(memory, i, input.observedAtMs, input.observedAtMs, context);
         }
     }
 
-    private void run(HostState host, HostRunState run, ReadOnlyContext context) throws Exception {
-        if (run.gpuIndex.length == 0) {
-            runs.remove(run.runId);
-        } else {
-            runs.put(run.runId, run);
-        }
-        facts.remove(context.getCurrentKey());
+    private void run(HostMemory memory, HostRunState run, ReadOnlyContext context)
+            throws Exception {
+        store.putRun(memory, run);
         for (int i = 0; i < run.gpuIndex.length; i++) {
             if (run.holdingEndMs[i] > run.holdingStartMs[i]) {
                 evidence(
-                        host,
+                        memory,
                         run.gpuIndex[i],
                         run.holdingStartMs[i],
                         run.holdingEndMs[i] - 1,
@@ -360,32 +419,25 @@ public final class HostAttributor
 
     /** Evidence of a slot: between it and what was known before, the slot existed as well. */
     private void evidence(
-            HostState host, int slot, long fromMs, long toMs, ReadOnlyContext context) {
-        for (int i = 0; i < host.slotIndex.length; i++) {
-            if (host.slotIndex[i] == slot) {
-                if (fromMs < host.slotFirstMs[i]) {
-                    touch(fromMs, host.slotFirstMs[i], context);
-                    host.slotFirstMs[i] = fromMs;
-                }
-                if (toMs > host.slotLastMs[i]) {
-                    touch(host.slotLastMs[i], toMs, context);
-                    host.slotLastMs[i] = toMs;
-                }
-                return;
+            HostMemory memory, int slot, long fromMs, long toMs, ReadOnlyContext context) {
+        HostState host = memory.host;
+        int i = memory.slot(slot);
+        if (host.slotFirstMs[i] > host.slotLastMs[i]) {
+            touch(fromMs, toMs, context);
+        } else {
+            if (fromMs < host.slotFirstMs[i]) {
+                touch(fromMs, host.slotFirstMs[i], context);
+            }
+            if (toMs > host.slotLastMs[i]) {
+                touch(host.slotLastMs[i], toMs, context);
             }
         }
-        int added = host.slotIndex.length;
-        host.slotIndex = Arrays.copyOf(host.slotIndex, added + 1);
-        host.slotFirstMs = Arrays.copyOf(host.slotFirstMs, added + 1);
-        host.slotLastMs = Arrays.copyOf(host.slotLastMs, added + 1);
-        host.slotIndex[added] = slot;
-        host.slotFirstMs[added] = fromMs;
-        host.slotLastMs[added] = toMs;
-        touch(fromMs, toMs, context);
+        host.slotFirstMs[i] = Math.min(host.slotFirstMs[i], fromMs);
+        host.slotLastMs[i] = Math.max(host.slotLastMs[i], toMs);
     }
 
     private void touchChange(
-            HostState host,
+            HostMemory memory,
             @Nullable HostFacts before,
             ReadOnlyContext context,
             Collector<SinkRow> out)
@@ -395,7 +447,7 @@ public final class HostAttributor
         }
         long changeable = settings.changeableFromMs(context.currentWatermark());
         Span late = null;
-        for (Span span : FactsChange.between(before, factsOf(host, context))) {
+        for (Span span : FactsChange.between(before, factsOf(memory, context))) {
             touch(span.startMs(), span.endMs() - 1, context);
             if (span.startMs() < changeable) {
                 late = new Span(span.startMs(), Math.min(span.endMs(), changeable));
@@ -404,8 +456,8 @@ public final class HostAttributor
         if (late != null) {
             out.collect(
                     DeadLetters.beyondHorizon(
-                            host.cluster,
-                            host.host,
+                            memory.host.cluster,
+                            memory.host.host,
                             late,
                             context.currentProcessingTime(),
                             settings));
@@ -438,24 +490,24 @@ public final class HostAttributor
     @Override
     public void onTimer(long timestamp, OnTimerContext context, Collector<SinkRow> out)
             throws Exception {
-        HostState host = hostState.value();
-        if (host == null) {
+        HostMemory memory = store.get(context.getCurrentKey());
+        if (memory == null) {
             return;
         }
         if (timestamp == FIRST_WATERMARK) {
-            touchAllThatExists(host, context);
+            touchAllThatExists(memory, context);
             return;
         }
         // Settle is whole minutes, so what is left over tells the kinds of timer apart.
         long mark = Math.floorMod(timestamp, WINDOW_MS);
         if (mark == TICK_MARK) {
-            tick(host, context);
+            tick(memory, context);
         } else if (mark == HOUR_MARK) {
             // A timer of an earlier start, with another settle, lies between two hours.
             long end = floor(timestamp - settings.settleMs(), HOUR_MS);
-            writeHour(host, end - HOUR_MS, context, out);
+            writeHour(memory, end - HOUR_MS, context, out);
         } else {
-            writeMinute(host, timestamp - settings.settleMs() - WINDOW_MS, context, out);
+            writeMinute(memory, timestamp - settings.settleMs() - WINDOW_MS, context, out);
         }
     }
 
@@ -464,18 +516,18 @@ public final class HostAttributor
      * count means, and so since when they exist, takes all of it together. A live job that is
      * drained before its first watermark knows less than it wrote in the attempt before.
      */
-    private void touchAllThatExists(HostState host, OnTimerContext context) throws Exception {
+    private void touchAllThatExists(HostMemory memory, OnTimerContext context) throws Exception {
         if (context.currentWatermark() == Long.MAX_VALUE && !settings.isBackfill()) {
             return;
         }
-        for (HostFacts.Slot slot : factsOf(host, context).slots().values()) {
+        for (HostFacts.Slot slot : factsOf(memory, context).slots().values()) {
             for (Span span : slot.exists()) {
                 touch(span.startMs(), span.endMs() - 1, context);
             }
         }
-        for (HostRunState run : runs.values()) {
+        for (HostRun run : memory.runs.values()) {
             // Devices without a position are no slot.
-            touch(run.startMs, Math.max(run.endMs, run.overheadUntilMs) - 1, context);
+            touch(run.startMs(), Math.max(run.endMs(), run.overheadUntilMs()) - 1, context);
         }
     }
 
@@ -484,51 +536,87 @@ public final class HostAttributor
     }
 
     private void writeMinute(
-            HostState host, long start, OnTimerContext context, Collector<SinkRow> out)
+            HostMemory memory, long start, OnTimerContext context, Collector<SinkRow> out)
             throws Exception {
         if (isClosed(start, context)) {
             return;
         }
         if (context.currentWatermark() != Long.MAX_VALUE) {
-            touchNewlyKnown(host, context);
+            touchNewlyKnown(memory, context);
         }
         List<UsageRow> rows;
         try {
-            rows = attribute(host, factsOf(host, context), start);
+            rows = attribute(memory, factsOf(memory, context), start);
         } catch (UnbalancedRowException | ArithmeticException e) {
-            setAside(host, "minute", start, e, context, out);
+            setAside(memory.host, "minute", start, e, context, out);
             return;
         }
-        if (minutes.write(host, start, rows, now(context), isUnsure(start, context), out)) {
-            registerHour(floor(start, HOUR_MS), context);
+        long hour = floor(start, HOUR_MS);
+        memory.keep(hour, start, rows);
+        if (minutes.write(memory.host, start, rows, now(context), isUnsure(start, context), out)) {
+            registerHour(hour, context);
         }
     }
 
+    /** The sum of its minutes: those written just now, and the others as they come out now. */
     private void writeHour(
-            HostState host, long start, OnTimerContext context, Collector<SinkRow> out)
+            HostMemory memory, long start, OnTimerContext context, Collector<SinkRow> out)
             throws Exception {
         if (isClosed(start, context)) {
             return;
         }
-        HostFacts known = factsOf(host, context);
+        HostFacts known = factsOf(memory, context);
+        Map<Long, List<UsageRow>> written = memory.minutes.remove(start);
         List<UsageRow> rows;
         try {
             List<UsageRow> parts = new ArrayList<>();
             for (long m = start; m < start + HOUR_MS; m += WINDOW_MS) {
-                parts.addAll(attribute(host, known, m));
+                List<UsageRow> minute = written == null ? null : written.get(m);
+                parts.addAll(minute == null ? attribute(memory, known, m) : minute);
             }
             rows = HourSum.of(start, parts);
         } catch (UnbalancedRowException | ArithmeticException e) {
-            setAside(host, "hour", start, e, context, out);
+            setAside(memory.host, "hour", start, e, context, out);
             return;
         }
-        hours.write(host, start, rows, now(context), isUnsure(start, context), out);
+        hours.write(memory.host, start, rows, now(context), isUnsure(start, context), out);
     }
 
-    private List<UsageRow> attribute(HostState host, HostFacts known, long windowMs)
+    private List<UsageRow> attribute(HostMemory memory, HostFacts known, long windowMs)
             throws Exception {
         Span window = new Span(windowMs, windowMs + WINDOW_MS);
-        return core.attribute(known, samples.readings(host, known.timeline(), window), window);
+        Map<Integer, SampleSeries> samples = memory.recent();
+        if (windowMs < memory.recentFromMs) {
+            samples = store.hourOf(memory, windowMs);
+        }
+        return core.attribute(known, readings(memory, known.timeline(), samples), window);
+    }
+
+    /** What samples say, by the slot that they are of. */
+    private Map<Integer, SlotReadings> readings(
+            HostMemory memory, HostTimeline timeline, Map<Integer, SampleSeries> samples) {
+        Map<Integer, SortedMap<Integer, SlotReadings.Series>> bySlot = new HashMap<>();
+        for (Track track : memory.tracks) {
+            SampleSeries all = samples.get(track.id);
+            if (all == null || all.isEmpty()) {
+                continue;
+            }
+            SeriesState known = track.series;
+            Map<Integer, SampleSeries> parts = timeline.bySlot(known.gpuIndex, all);
+            parts.forEach(
+                    (slot, part) ->
+                            bySlot.computeIfAbsent(slot, s -> new TreeMap<>())
+                                    .merge(
+                                            known.instance,
+                                            new SlotReadings.Series(
+                                                    known.slices, known.slicesPerGpu, part),
+                                            SlotReadings.Series::and));
+        }
+        Map<Integer, SlotReadings> readings = new HashMap<>();
+        bySlot.forEach(
+                (slot, byInstance) ->
+                        readings.put(slot, SlotReadings.of(byInstance, settings.readingRules())));
+        return readings;
     }
 
     /** A fault of the core must not stop the job: the window keeps what was written before. */
@@ -555,13 +643,15 @@ public final class HostAttributor
     }
 
     /** What changes without an input of this host: the scheduler's silence, a restart, old age. */
-    private void tick(HostState host, OnTimerContext context) throws Exception {
+    private void tick(HostMemory memory, OnTimerContext context) throws Exception {
         long watermark = context.currentWatermark();
         if (watermark == Long.MAX_VALUE) {
             return;
         }
-        forget(host, settings.changeableFromMs(watermark), context);
-        if (host.slotIndex.length == 0 && !isToldOf(settings.changeableFromMs(watermark))) {
+        HostState host = memory.host;
+        long changeable = settings.changeableFromMs(watermark);
+        forget(memory, changeable, context);
+        if (host.slotIndex.length == 0 && !isToldOf(changeable)) {
             clear(context);
             return;
         }
@@ -570,16 +660,16 @@ public final class HostAttributor
             writeAgain(minutes, WINDOW_MS, context);
             writeAgain(hours, HOUR_MS + HOUR_MARK, context);
             // Windows that wait to be written wait by the settle of the earlier start.
-            touchAllThatExists(host, context);
+            touchAllThatExists(memory, context);
         }
-        touchNewlyKnown(host, context);
+        touchNewlyKnown(memory, context);
         setTick(host, watermark, context);
-        hostState.update(host);
+        store.saveHost(memory);
     }
 
     /** A slot that is still to come may have been reserved, or its node down, before. */
     private boolean isToldOf(long changeable) throws Exception {
-        for (InventoryState said : inventories.values()) {
+        for (InventoryState said : store.inventories().values()) {
             boolean lately = said.lastBefore(Long.MAX_VALUE) >= changeable;
             if (lately && !WireConversion.configures(said)) {
                 return true;
@@ -589,7 +679,12 @@ public final class HostAttributor
     }
 
     /** Windows were written with what was known of the scheduler then. */
-    private void touchNewlyKnown(HostState host, OnTimerContext context) throws Exception {
+    private void touchNewlyKnown(HostMemory memory, OnTimerContext context) throws Exception {
+        if (memory.touchedHeard == heard) {
+            return;
+        }
+        memory.touchedHeard = heard;
+        HostState host = memory.host;
         List<Span> known = known(host.cluster, context);
         List<Span> before = new ArrayList<>();
         for (int i = 0; i < host.knownFromMs.length; i++) {
@@ -608,7 +703,7 @@ public final class HostAttributor
         }
         host.knownFromMs = known.stream().mapToLong(Span::startMs).toArray();
         host.knownToMs = known.stream().mapToLong(Span::endMs).toArray();
-        hostState.update(host);
+        store.saveHost(memory);
     }
 
     /**
@@ -636,101 +731,25 @@ public final class HostAttributor
     }
 
     /** Drops what no window that may still change depends on; that moves by whole hours. */
-    private void forget(HostState host, long changeable, OnTimerContext context) throws Exception {
+    private void forget(HostMemory memory, long changeable, OnTimerContext context)
+            throws Exception {
+        HostState host = memory.host;
         if (changeable <= host.forgottenMs) {
             return;
         }
         host.forgottenMs = changeable;
-        rememberSlots(host, changeable, factsOf(host, context));
+        memory.rememberSlots(changeable, factsOf(memory, context));
         minutes.dropBefore(changeable);
         hours.dropBefore(changeable);
-        samples.dropBefore(host, changeable);
-        List<String> ended = new ArrayList<>();
-        for (HostRunState run : runs.values()) {
-            if (Math.max(run.endMs, run.overheadUntilMs) <= changeable) {
-                ended.add(run.runId);
-            }
-        }
-        for (String runId : ended) {
-            runs.remove(runId);
-        }
-        forgetInventories(changeable, false);
-        dropHints(host, changeable);
-        facts.remove(context.getCurrentKey());
+        store.dropSamplesBefore(memory, changeable);
+        store.removeRunsBefore(memory, changeable);
+        store.forgetInventories(changeable, false);
+        memory.dropHintsBefore(changeable);
+        memory.forgetTimeline();
         if (Arrays.stream(host.slotLastMs).allMatch(l -> l < changeable)) {
             host.slotIndex = new int[0];
+            memory.unapply();
         }
-    }
-
-    /** A slot existed since its first evidence, also when that is forgotten. */
-    private static void rememberSlots(HostState host, long changeable, HostFacts known) {
-        Map<Integer, Long> old = new TreeMap<>();
-        known.slots()
-                .forEach(
-                        (slot, said) -> {
-                            long first = said.exists().get(0).startMs();
-                            if (first < changeable) {
-                                old.put(slot, first);
-                            }
-                        });
-        host.oldSlot = old.keySet().stream().mapToInt(Integer::intValue).toArray();
-        host.oldSlotMs = old.values().stream().mapToLong(Long::longValue).toArray();
-    }
-
-    /** Of what was said before an instant, the last of each thing that snapshots say counts. */
-    private void forgetInventories(long changeable, boolean onlyConfiguration) throws Exception {
-        long counted = Long.MIN_VALUE;
-        long stated = Long.MIN_VALUE;
-        long laidOut = Long.MIN_VALUE;
-        long named = Long.MIN_VALUE;
-        Map<String, HostInventory> decoded = new HashMap<>();
-        for (Map.Entry<String, InventoryState> entry : inventories.entries()) {
-            HostInventory said = WireConversion.inventory(entry.getValue(), 0, entry.getKey());
-            decoded.put(entry.getKey(), said);
-            long last = entry.getValue().lastBefore(changeable);
-            counted = said.counts() ? Math.max(counted, last) : counted;
-            stated =
-                    said.availability() == HostInventory.Availability.UNSAID
-                            ? stated
-                            : Math.max(stated, last);
-            laidOut = said.layout().isEmpty() ? laidOut : Math.max(laidOut, last);
-            named = said.cards().isEmpty() ? named : Math.max(named, last);
-        }
-        for (Map.Entry<String, HostInventory> entry : decoded.entrySet()) {
-            HostInventory said = entry.getValue();
-            InventoryState state = inventories.get(entry.getKey());
-            long last = state.lastBefore(changeable);
-            boolean configuration =
-                    (!said.layout().isEmpty() && last == laidOut)
-                            || (!said.cards().isEmpty() && last == named);
-            boolean other =
-                    (said.counts() && last == counted)
-                            || (said.availability() != HostInventory.Availability.UNSAID
-                                    && last == stated);
-            state.dropBefore(changeable, configuration || (other && !onlyConfiguration));
-            if (state.atMs.length == 0) {
-                inventories.remove(entry.getKey());
-            } else {
-                inventories.put(entry.getKey(), state);
-            }
-        }
-    }
-
-    private static void dropHints(HostState host, long changeable) {
-        int kept = 0;
-        for (int i = 0; i < host.hintJob.length; i++) {
-            if (host.hintLastMs[i] >= changeable) {
-                host.hintJob[kept] = host.hintJob[i];
-                host.hintGpu[kept] = host.hintGpu[i];
-                host.hintFirstMs[kept] = host.hintFirstMs[i];
-                host.hintLastMs[kept] = host.hintLastMs[i];
-                kept++;
-            }
-        }
-        host.hintJob = Arrays.copyOf(host.hintJob, kept);
-        host.hintGpu = Arrays.copyOf(host.hintGpu, kept);
-        host.hintFirstMs = Arrays.copyOf(host.hintFirstMs, kept);
-        host.hintLastMs = Arrays.copyOf(host.hintLastMs, kept);
     }
 
     /**
@@ -738,31 +757,35 @@ public final class HostAttributor
      * waits for that without a timer.
      */
     private void clear(OnTimerContext context) throws Exception {
-        forgetInventories(Long.MAX_VALUE, true);
-        hostState.clear();
-        runs.clear();
+        store.forgetInventories(Long.MAX_VALUE, true);
+        store.clear(context.getCurrentKey());
         minutes.clear();
         hours.clear();
-        samples.clear();
-        facts.remove(context.getCurrentKey());
     }
 
-    private HostFacts factsOf(HostState host, ReadOnlyContext context) throws Exception {
-        String key = host.cluster + "/" + host.host;
-        HostFacts cached = facts.get(key);
-        if (cached != null) {
-            return cached;
+    /** What is known of a host; put together anew only when something other than samples came. */
+    private HostFacts factsOf(HostMemory memory, ReadOnlyContext context) throws Exception {
+        HostFacts facts = memory.facts;
+        if (facts != null && memory.factsUntilMs < memory.lastSampleMs) {
+            facts = facts.seenUntil(memory.lastSamples());
         }
-        List<HostInventory> snapshots = new ArrayList<>();
-        for (Map.Entry<String, InventoryState> entry : inventories.entries()) {
-            for (long at : entry.getValue().atMs) {
-                snapshots.add(WireConversion.inventory(entry.getValue(), at, entry.getKey()));
-            }
+        if (facts == null) {
+            facts = build(memory, context);
+        } else if (memory.factsHeard != heard) {
+            facts = facts.withSchedulerKnown(known(memory.host.cluster, context));
         }
-        HostTimeline timeline = HostTimeline.of(snapshots, settings.schedulerGapMs());
-        List<HostRun> held = new ArrayList<>();
-        for (HostRunState run : runs.values()) {
-            held.add(run.toCore(host.host));
+        memory.facts = facts;
+        memory.factsHeard = heard;
+        memory.factsUntilMs = memory.lastSampleMs;
+        return facts;
+    }
+
+    private HostFacts build(HostMemory memory, ReadOnlyContext context) throws Exception {
+        HostState host = memory.host;
+        HostTimeline timeline = memory.timeline;
+        if (timeline == null) {
+            timeline = HostTimeline.of(store.snapshots(), settings.schedulerGapMs());
+            memory.timeline = timeline;
         }
         List<HostFacts.JobHint> hints = new ArrayList<>();
         for (int i = 0; i < host.hintJob.length; i++) {
@@ -773,17 +796,14 @@ public final class HostAttributor
                             host.hintFirstMs[i],
                             host.hintLastMs[i]));
         }
-        HostFacts built =
-                HostFacts.of(
-                        host.cluster,
-                        host.host,
-                        timeline,
-                        held,
-                        hints,
-                        samples.sampled(host, timeline),
-                        known(host.cluster, context));
-        facts.put(key, built);
-        return built;
+        return HostFacts.of(
+                host.cluster,
+                host.host,
+                timeline,
+                List.copyOf(memory.runs.values()),
+                hints,
+                memory.sampled(timeline),
+                known(host.cluster, context));
     }
 
     private static List<Span> known(String cluster, ReadOnlyContext context) throws Exception {

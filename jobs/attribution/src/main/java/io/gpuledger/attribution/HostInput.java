@@ -1,6 +1,7 @@
 package io.gpuledger.attribution;
 
 import io.gpuledger.flink.WireMessage;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Anything that concerns one host: a scrape, a host snapshot, or what a run has there. One flat
@@ -16,19 +17,11 @@ public final class HostInput {
     public String host = "";
     public long observedAtMs;
 
-    /** SAMPLES: one element a GPU or MIG instance; instance -1 is the whole GPU. */
-    public int[] gpuIndex = new int[0];
-
-    public int[] instance = new int[0];
-    public int[] slices = new int[0];
-    public int[] slicesPerGpu = new int[0];
-    public String[] uuids = new String[0];
-    public String[] models = new String[0];
-    public String[] jobs = new String[0];
-    public long coverMs;
-
-    /** SAMPLES: {@link Samples#FIELDS} numbers a GPU. */
-    public long[] values = new long[0];
+    /**
+     * SAMPLES: the record as it was read, and checked. Its bytes are smaller than what they mean,
+     * and most of them are compared only ({@link ScrapeLayout}).
+     */
+    public byte[] scrape = new byte[0];
 
     /** INVENTORY: what was said, apart from when, and its digest. */
     public byte[] snapshot = new byte[0];
@@ -44,8 +37,18 @@ public final class HostInput {
     /** INVENTORY: the site says what its indices mean, from then on. */
     public boolean configures;
 
-    /** RUN: what the run has here; without holdings it is withdrawn. */
-    public HostRunState run = new HostRunState();
+    /** RUN: what the run has here; without holdings it is withdrawn. Null for other kinds. */
+    public @Nullable HostRunState run;
+
+    static HostInput of(Scrape scrape, byte[] encoded) {
+        HostInput input = new HostInput();
+        input.kind = SAMPLES;
+        input.cluster = scrape.layout().cluster;
+        input.host = scrape.layout().host;
+        input.observedAtMs = scrape.observedAtMs();
+        input.scrape = encoded;
+        return input;
+    }
 
     public String key() {
         return cluster + "/" + host;

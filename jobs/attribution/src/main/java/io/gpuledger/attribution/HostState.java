@@ -19,8 +19,14 @@ public final class HostState {
     /** What is older than this was forgotten. */
     public long forgottenMs = Long.MIN_VALUE;
 
-    /** Hours that have samples, sorted. */
+    /** Hours that have samples in the state of an earlier release, sorted. */
     public long[] sampleHours = new long[0];
+
+    /** Where each chunk of samples begins, sorted; it has those before the next one begins. */
+    public long[] chunkMs = new long[0];
+
+    /** Samples after this are not in a chunk yet. */
+    public long packedToMs = Long.MIN_VALUE;
 
     /** What exporters said of jobs: label, GPU, first and last time. */
     public String[] hintJob = new String[0];

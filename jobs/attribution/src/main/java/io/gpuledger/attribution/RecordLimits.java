@@ -238,6 +238,13 @@ final class RecordLimits {
         }
     }
 
+    /** Time and interval of a scrape; {@link #check(HostScrapeRecord)} says what is wrong. */
+    static boolean isPossible(long observedAtMs, long scrapeIntervalMs) {
+        return InputLimits.isInstant(observedAtMs)
+                && scrapeIntervalMs >= 1
+                && scrapeIntervalMs <= InputLimits.LONGEST_INTERVAL_MS;
+    }
+
     void check(HostScrapeRecord r) throws RefusedRecordException {
         cluster(r.getCluster());
         name("host", r.getHost());
@@ -262,7 +269,8 @@ final class RecordLimits {
         }
     }
 
-    private static long[] ends(List<Integer> fields) {
+    /** By field: the first value that it cannot have; 0 for fields that the job does not read. */
+    static long[] ends(List<Integer> fields) {
         long[] ends = new long[fields.size()];
         for (int i = 0; i < ends.length; i++) {
             ends[i] = end(fields.get(i));
@@ -270,7 +278,6 @@ final class RecordLimits {
         return ends;
     }
 
-    /** The first value that a field cannot have; 0 for fields that the job does not read. */
     private static long end(int field) {
         return switch (field) {
             case WireConversion.ENGINE,

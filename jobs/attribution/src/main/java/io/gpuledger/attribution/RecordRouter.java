@@ -7,7 +7,6 @@ import io.gpuledger.flink.SinkTable;
 import io.gpuledger.flink.WireMessage;
 import io.gpuledger.flink.WireType;
 import io.gpuledger.schemas.ConfiguredGresRecord;
-import io.gpuledger.schemas.HostScrapeRecord;
 import io.gpuledger.schemas.HostSnapshotRecord;
 import io.gpuledger.schemas.JobSnapshotRecord;
 import io.gpuledger.schemas.SchedulerHeartbeatRecord;
@@ -40,7 +39,7 @@ public final class RecordRouter extends ProcessFunction<WireMessage, JobInput> {
     private final EnumSet<WireType> expected;
 
     private transient RecordLimits limits;
-    private transient RecordDecoder<HostScrapeRecord> scrapes;
+    private transient ScrapeDecoder scrapes;
     private transient RecordDecoder<JobSnapshotRecord> jobs;
     private transient RecordDecoder<HostSnapshotRecord> hosts;
     private transient RecordDecoder<SchedulerHeartbeatRecord> heartbeats;
@@ -67,11 +66,7 @@ public final class RecordRouter extends ProcessFunction<WireMessage, JobInput> {
     @Override
     public void open(OpenContext context) {
         limits = new RecordLimits(settings);
-        scrapes =
-                new RecordDecoder<>(
-                        WireType.HOST_SCRAPE,
-                        HostScrapeRecord.class,
-                        HostScrapeRecord.getClassSchema());
+        scrapes = new ScrapeDecoder(limits);
         jobs =
                 new RecordDecoder<>(
                         WireType.JOB_SNAPSHOT,
@@ -141,9 +136,7 @@ public final class RecordRouter extends ProcessFunction<WireMessage, JobInput> {
         byte[] value = message.value;
         switch (type) {
             case HOST_SCRAPE -> {
-                HostScrapeRecord scrape = scrapes.decode(value);
-                limits.check(scrape);
-                HostInput input = WireConversion.samples(scrape).readAt(message);
+                HostInput input = HostInput.of(scrapes.decode(value), value).readAt(message);
                 if (isOpen(input.observedAtMs, message, context)) {
                     context.output(HOSTS, input);
                 }

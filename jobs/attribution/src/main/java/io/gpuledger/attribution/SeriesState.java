@@ -1,5 +1,6 @@
 package io.gpuledger.attribution;
 
+import io.gpuledger.core.usage.SampleSeries;
 import java.util.Arrays;
 
 /** One GPU of a host, or one MIG instance of it, as telemetry knows it. Flat: it is state. */
@@ -22,13 +23,13 @@ public final class SeriesState {
     public long[] cardFirstMs = new long[0];
     public long[] cardLastMs = new long[0];
 
-    /** Time of the first and last value of each field, {@link Samples#FIELDS} of them. */
+    /** Time of the first and last value of each field, {@link SampleSeries#FIELDS} of them. */
     public long[] fieldFirstMs = filled(Long.MAX_VALUE);
 
     public long[] fieldLastMs = filled(Long.MIN_VALUE);
 
     private static long[] filled(long value) {
-        long[] values = new long[Samples.FIELDS];
+        long[] values = new long[SampleSeries.FIELDS];
         Arrays.fill(values, value);
         return values;
     }
@@ -56,6 +57,16 @@ public final class SeriesState {
         return added;
     }
 
+    /** Number of a card that was seen. */
+    int number(String uuid) {
+        for (int i = cards.length - 1; i >= 0; i--) {
+            if (cards[i].equals(uuid)) {
+                return i;
+            }
+        }
+        throw new IllegalArgumentException("card '%s' was never seen here".formatted(uuid));
+    }
+
     /** Time of the earliest value, {@link Long#MAX_VALUE} when there is none. */
     long firstMs() {
         return Arrays.stream(fieldFirstMs).min().orElse(Long.MAX_VALUE);
@@ -70,22 +81,25 @@ public final class SeriesState {
         return Math.max(atLeast, Arrays.stream(fieldLastMs).max().orElse(Long.MIN_VALUE));
     }
 
+    /** Whether another part of the card is said than before, and counts. */
+    boolean differsInSlices(int said, int saidPerGpu, long atMs) {
+        return countsNow(said, saidPerGpu, atMs)
+                && slicesAtMs != Long.MIN_VALUE
+                && (said != slices || saidPerGpu != slicesPerGpu);
+    }
+
     /** What was said last counts, and the greater of two said at once: order must not. */
-    boolean slicesOf(int said, int saidPerGpu, long atMs) {
-        boolean newer =
-                atMs > slicesAtMs
-                        || (atMs == slicesAtMs
-                                && (said > slices
-                                        || (said == slices && saidPerGpu > slicesPerGpu)));
-        if (said <= 0 || !newer) {
-            return false;
+    void slicesOf(int said, int saidPerGpu, long atMs) {
+        if (countsNow(said, saidPerGpu, atMs)) {
+            slices = said;
+            slicesPerGpu = saidPerGpu;
+            slicesAtMs = atMs;
         }
-        boolean differs =
-                slicesAtMs != Long.MIN_VALUE && (said != slices || saidPerGpu != slicesPerGpu);
-        slices = said;
-        slicesPerGpu = saidPerGpu;
-        slicesAtMs = atMs;
-        return differs;
+    }
+
+    private boolean countsNow(int said, int saidPerGpu, long atMs) {
+        boolean greater = said > slices || (said == slices && saidPerGpu > slicesPerGpu);
+        return said > 0 && (atMs > slicesAtMs || (atMs == slicesAtMs && greater));
     }
 
     /** The same card under this or another index, or another part of it. */

@@ -3,11 +3,10 @@ package io.gpuledger.attribution;
 import io.gpuledger.core.run.JobSnapshot;
 import io.gpuledger.core.run.JobSource;
 import io.gpuledger.core.run.NodeDevices;
-import io.gpuledger.core.usage.GpuSample;
 import io.gpuledger.core.usage.HostInventory;
 import io.gpuledger.core.usage.MigLayout;
+import io.gpuledger.core.usage.SampleSeries;
 import io.gpuledger.schemas.ConfiguredGresRecord;
-import io.gpuledger.schemas.GpuSampleRecord;
 import io.gpuledger.schemas.HeartbeatKind;
 import io.gpuledger.schemas.HostScrapeRecord;
 import io.gpuledger.schemas.HostSnapshotRecord;
@@ -24,6 +23,7 @@ import java.nio.ByteBuffer;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.HashMap;
 import java.util.HexFormat;
 import java.util.List;
@@ -43,7 +43,7 @@ final class WireConversion {
     static final int ENERGY_MJ = 156;
     static final int POWER_MW = 155;
 
-    /** DCGM field ids in the order of {@link Samples}. */
+    /** DCGM field ids in the order of {@link SampleSeries}. */
     private static final int[] KEPT_FIELDS = {
         ENGINE, UTILISATION, SM, TENSOR, DRAM, MEMORY_MIB, ENERGY_MJ, POWER_MW
     };
@@ -264,48 +264,49 @@ final class WireConversion {
                 : HostInventory.Availability.AVAILABLE;
     }
 
-    /** GPUs and MIG instances, the fields in the order of {@link Samples}. */
-    static HostInput samples(HostScrapeRecord record) {
-        HostInput input = new HostInput();
-        input.kind = HostInput.SAMPLES;
-        input.cluster = record.getCluster();
-        input.host = record.getHost();
-        input.observedAtMs = record.getObservedAtMs();
-        input.coverMs = record.getScrapeIntervalMs() * 3L / 2;
-        List<GpuSampleRecord> gpus = record.getGpus();
-        int n = gpus.size();
-        input.gpuIndex = new int[n];
-        input.instance = new int[n];
-        input.slices = new int[n];
-        input.slicesPerGpu = new int[n];
-        input.uuids = new String[n];
-        input.models = new String[n];
-        input.jobs = new String[n];
-        input.values = new long[n * Samples.FIELDS];
-        Map<Integer, Integer> columns = new HashMap<>();
-        for (int i = 0; i < record.getFields().size(); i++) {
-            columns.put(record.getFields().get(i), i);
-        }
-        for (int i = 0; i < n; i++) {
-            GpuSampleRecord gpu = gpus.get(i);
-            input.gpuIndex[i] = gpu.getGpuIndex();
-            input.instance[i] = gpu.getInstance();
-            input.slices[i] = gpu.getInstance() < 0 ? 1 : slices(gpu.getInstanceProfile());
-            input.slicesPerGpu[i] =
-                    gpu.getInstance() < 0 ? 1 : gpu.getModel().contains("A30") ? 4 : 7;
-            input.uuids[i] = gpu.getUuid();
-            input.models[i] = gpu.getModel();
-            input.jobs[i] = gpu.getHpcJob();
-            int at = i * Samples.FIELDS;
-            for (int f = 0; f < Samples.FIELDS; f++) {
-                input.values[at + f] = value(gpu, columns, KEPT_FIELDS[f]);
+    /** GPUs and MIG instances, the fields in the order of {@link SampleSeries}. */
+    /** Decoded by Avro; {@link ScrapeLayout#read} does the same for bytes like those before. */
+    static Scrape scrape(HostScrapeRecord record, ScrapeLayout layout) {
+        long[] values = new long[layout.size() * SampleSeries.FIELDS];
+        Arrays.fill(values, SampleSeries.ABSENT);
+        for (int i = 0; i < layout.size(); i++) {
+            List<@Nullable Long> read = record.getGpus().get(i).getValues();
+            for (int f = 0; f < layout.columns.length; f++) {
+                Long value = read.get(f);
+                if (layout.columns[f] >= 0 && value != null) {
+                    values[i * SampleSeries.FIELDS + layout.columns[f]] = value;
+                }
             }
         }
-        return input;
+        return new Scrape(
+                layout, record.getObservedAtMs(), coverMs(record.getScrapeIntervalMs()), values);
+    }
+
+    static long coverMs(long scrapeIntervalMs) {
+        return scrapeIntervalMs * 3 / 2;
+    }
+
+    /** Columns of the fields of a record among the values of a sample, -1 for others. */
+    static int[] columns(List<Integer> fields) {
+        int[] columns = new int[fields.size()];
+        Arrays.fill(columns, -1);
+        for (int f = 0; f < KEPT_FIELDS.length; f++) {
+            // Of a field that is there twice the last one counts.
+            int at = fields.lastIndexOf(KEPT_FIELDS[f]);
+            if (at >= 0) {
+                columns[at] = f;
+            }
+        }
+        return columns;
+    }
+
+    /** Compute slices of the card that MIG instances are parts of. */
+    static int slicesPerGpu(String model) {
+        return model.contains("A30") ? 4 : 7;
     }
 
     /** Compute slices of a MIG profile: {@code 3g.20gb} has 3, {@code 1c.3g.20gb} shares those. */
-    private static int slices(String profile) {
+    static int slices(String profile) {
         for (String part : profile.split("\\.", -1)) {
             if (part.endsWith("g") && part.length() > 1 && Character.isDigit(part.charAt(0))) {
                 int slices = part.charAt(0) - '0';
@@ -313,12 +314,6 @@ final class WireConversion {
             }
         }
         return 1;
-    }
-
-    private static long value(GpuSampleRecord gpu, Map<Integer, Integer> columns, int field) {
-        Integer column = columns.get(field);
-        @Nullable Long value = column == null ? null : gpu.getValues().get(column);
-        return value == null ? GpuSample.ABSENT : value;
     }
 
     static String digest(byte[] content) {

@@ -6,12 +6,12 @@ import io.gpuledger.core.run.RunAssembly;
 import io.gpuledger.core.run.SchedulerView;
 import io.gpuledger.core.time.Span;
 import io.gpuledger.core.usage.Attribution;
-import io.gpuledger.core.usage.GpuSample;
 import io.gpuledger.core.usage.HostFacts;
 import io.gpuledger.core.usage.HostInventory;
 import io.gpuledger.core.usage.HostRun;
 import io.gpuledger.core.usage.HostTimeline;
 import io.gpuledger.core.usage.ReadingRules;
+import io.gpuledger.core.usage.SampleSeries;
 import io.gpuledger.core.usage.SlotReadings;
 import io.gpuledger.core.usage.UsageRow;
 import io.gpuledger.schemas.HostScrapeRecord;
@@ -27,6 +27,7 @@ import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.SortedMap;
 import java.util.TreeMap;
 
 /** From wire records to rows through the core alone, without Flink: all inputs known at once. */
@@ -45,7 +46,7 @@ final class PureEngine {
 
     private record SeriesId(int gpuIndex, int instance) {}
 
-    private record Shown(String model, int slices, int slicesPerGpu, GpuSample sample) {}
+    private record Shown(Scrape scrape, int element) {}
 
     /** What is known of one host. */
     private static final class Node {
@@ -79,7 +80,7 @@ final class PureEngine {
                     .add(WireConversion.inventory(said, input.observedAtMs, input.contentKey));
         }
         for (HostScrapeRecord record : inputs.scrapes()) {
-            samples(WireConversion.samples(record));
+            samples(WireConversion.scrape(record, ScrapeLayout.of(record)));
         }
         Map<String, Map<String, JobInput>> jobs = new LinkedHashMap<>();
         for (JobSnapshotRecord record : inputs.jobs()) {
@@ -114,78 +115,61 @@ final class PureEngine {
         }
     }
 
-    private void samples(HostInput input) {
-        Node node = node(input.cluster, input.host);
-        for (int i = 0; i < input.gpuIndex.length; i++) {
-            int f = i * Samples.FIELDS;
-            long[] v = input.values;
-            GpuSample sample =
-                    new GpuSample(
-                            input.observedAtMs,
-                            input.coverMs,
-                            input.uuids[i],
-                            v[f],
-                            v[f + 1],
-                            v[f + 2],
-                            v[f + 3],
-                            v[f + 4],
-                            v[f + 5],
-                            v[f + 6],
-                            v[f + 7]);
+    private void samples(Scrape scrape) {
+        ScrapeLayout layout = scrape.layout();
+        Node node = node(layout.cluster, layout.host);
+        for (int i = 0; i < layout.size(); i++) {
             node.series
                     .computeIfAbsent(
-                            new SeriesId(input.gpuIndex[i], input.instance[i]),
+                            new SeriesId(layout.gpuIndex[i], layout.instance[i]),
                             s -> new ArrayList<>())
-                    .add(
-                            new Shown(
-                                    input.models[i],
-                                    input.slices[i],
-                                    input.slicesPerGpu[i],
-                                    sample));
+                    .add(new Shown(scrape, i));
         }
     }
 
     private List<UsageRow> rows(Node node) {
         HostTimeline timeline = HostTimeline.of(node.inventories, SCHEDULER_GAP_MS);
         Map<Integer, HostFacts.Sampled> sampled = new HashMap<>();
-        Map<Integer, Map<Integer, List<GpuSample>>> bySlot = new HashMap<>();
+        Map<Integer, SortedMap<Integer, SlotReadings.Series>> bySlot = new HashMap<>();
         Map<Integer, Shown> slices = new HashMap<>();
+        node.series.forEach((id, shown) -> shown.forEach(s -> slices.put(id.instance(), s)));
         node.series.forEach(
                 (id, shown) -> {
                     for (Shown s : shown) {
-                        GpuSample sample = s.sample();
-                        int slot = timeline.slotOf(sample.card(), id.gpuIndex(), sample.atMs());
+                        ScrapeLayout layout = s.scrape().layout();
+                        String card = layout.uuids[s.element()];
+                        long at = s.scrape().observedAtMs();
+                        int slot = timeline.slotOf(card, id.gpuIndex(), at);
+                        Shown any = slices.getOrDefault(id.instance(), s);
                         bySlot.computeIfAbsent(slot, k -> new TreeMap<>())
-                                .computeIfAbsent(id.instance(), k -> new ArrayList<>())
-                                .add(sample);
-                        slices.put(id.instance(), s);
+                                .computeIfAbsent(
+                                        id.instance(),
+                                        k ->
+                                                new SlotReadings.Series(
+                                                        any.scrape().layout().slices[any.element()],
+                                                        any.scrape()
+                                                                .layout()
+                                                                .slicesPerGpu[any.element()],
+                                                        new SampleSeries()))
+                                .samples()
+                                .add(
+                                        at,
+                                        s.scrape().coverMs(),
+                                        card,
+                                        s.scrape().values(),
+                                        s.element() * SampleSeries.FIELDS);
                         TreeMap<Long, HostFacts.CardName> name = new TreeMap<>();
-                        name.put(sample.atMs(), new HostFacts.CardName(sample.card(), s.model()));
+                        name.put(at, new HostFacts.CardName(card, layout.models[s.element()]));
                         sampled.merge(
                                 slot,
-                                new HostFacts.Sampled(
-                                        sample.atMs(), sample.atMs(), name, id.instance() >= 0),
+                                new HostFacts.Sampled(at, at, name, id.instance() >= 0),
                                 HostFacts.Sampled::and);
                     }
                 });
         Map<Integer, SlotReadings> readings = new HashMap<>();
         bySlot.forEach(
-                (slot, byInstance) -> {
-                    Map<Integer, SlotReadings.Series> series = new TreeMap<>();
-                    byInstance.forEach(
-                            (instance, samples) -> {
-                                Shown any =
-                                        slices.getOrDefault(
-                                                instance, new Shown("", 1, 1, samples.get(0)));
-                                series.put(
-                                        instance,
-                                        new SlotReadings.Series(
-                                                any.slices(),
-                                                any.slicesPerGpu(),
-                                                SlotReadings.merged(samples)));
-                            });
-                    readings.put(slot, SlotReadings.of(series, ReadingRules.STANDARD));
-                });
+                (slot, byInstance) ->
+                        readings.put(slot, SlotReadings.of(byInstance, ReadingRules.STANDARD)));
         KnownTimes known = times.get(node.cluster);
         HostFacts facts =
                 HostFacts.of(

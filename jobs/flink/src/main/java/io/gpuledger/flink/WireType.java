@@ -3,7 +3,7 @@ package io.gpuledger.flink;
 import io.gpuledger.schemas.ReleasedSchemas;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
-import java.util.HashMap;
+import java.util.LinkedHashMap;
 import java.util.Map;
 import org.apache.avro.Schema;
 import org.apache.avro.SchemaNormalization;
@@ -28,15 +28,20 @@ public enum WireType {
         LONG
     }
 
-    private static final int HEADER = 10;
-    private static final Map<Long, WireType> BY_FINGERPRINT = new HashMap<>();
+    /** Every released schema; so few, and asked so often, that a map would be slower. */
+    private static final long[] FINGERPRINTS;
+
+    private static final WireType[] TYPES;
 
     static {
+        Map<Long, WireType> byFingerprint = new LinkedHashMap<>();
         for (WireType type : values()) {
             for (Schema version : ReleasedSchemas.of(type.record)) {
-                BY_FINGERPRINT.put(SchemaNormalization.parsingFingerprint64(version), type);
+                byFingerprint.put(SchemaNormalization.parsingFingerprint64(version), type);
             }
         }
+        FINGERPRINTS = byFingerprint.keySet().stream().mapToLong(Long::longValue).toArray();
+        TYPES = byFingerprint.values().toArray(new WireType[0]);
     }
 
     private final String record;
@@ -49,11 +54,23 @@ public enum WireType {
 
     /** The type, or null for what is no record or one of a schema this release does not know. */
     public static @Nullable WireType of(byte[] value) {
-        if (value.length < HEADER || value[0] != (byte) 0xc3 || value[1] != 1) {
-            return null;
+        long fingerprint = AvroCursor.fingerprint(value);
+        for (int i = 0; i < FINGERPRINTS.length; i++) {
+            if (FINGERPRINTS[i] == fingerprint) {
+                return TYPES[i];
+            }
         }
-        return BY_FINGERPRINT.get(
-                ByteBuffer.wrap(value, 2, Long.BYTES).order(ByteOrder.LITTLE_ENDIAN).getLong());
+        return null;
+    }
+
+    /** What every record of a schema begins with: Avro's marker and the schema's fingerprint. */
+    public static byte[] header(Schema schema) {
+        return ByteBuffer.allocate(AvroCursor.HEADER)
+                .order(ByteOrder.LITTLE_ENDIAN)
+                .put((byte) 0xc3)
+                .put((byte) 1)
+                .putLong(SchemaNormalization.parsingFingerprint64(schema))
+                .array();
     }
 
     /**
@@ -66,7 +83,8 @@ public enum WireType {
         if (type == null) {
             return NO_TIME;
         }
-        Cursor cursor = new Cursor(value);
+        AvroCursor cursor = new AvroCursor(value);
+        cursor.skipHeader();
         cursor.skipString();
         if (type.second == Second.STRING) {
             cursor.skipString();
@@ -74,39 +92,6 @@ public enum WireType {
             cursor.readLong();
         }
         long at = cursor.readLong();
-        return cursor.broken ? NO_TIME : at;
-    }
-
-    /** Avro's binary encoding: zigzag varints, strings with their length before them. */
-    private static final class Cursor {
-        private final byte[] bytes;
-        private int at = HEADER;
-        private boolean broken;
-
-        Cursor(byte[] bytes) {
-            this.bytes = bytes;
-        }
-
-        void skipString() {
-            long length = readLong();
-            if (length < 0 || length > bytes.length - at) {
-                broken = true;
-            } else {
-                at += (int) length;
-            }
-        }
-
-        long readLong() {
-            long value = 0;
-            for (int shift = 0; shift < Long.SIZE && at < bytes.length; shift += 7) {
-                byte b = bytes[at++];
-                value |= (b & 0x7fL) << shift;
-                if (b >= 0) {
-                    return (value >>> 1) ^ -(value & 1);
-                }
-            }
-            broken = true;
-            return 0;
-        }
+        return cursor.isBroken() ? NO_TIME : at;
     }
 }

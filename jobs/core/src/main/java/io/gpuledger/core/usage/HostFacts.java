@@ -103,6 +103,45 @@ public record HostFacts(
     }
 
     /**
+     * The same after later samples of cards that were there before.
+     *
+     * @param lastMs the latest sample of each NVML index
+     * @return null where the inventory says more of slots than that they are there: then {@link
+     *     #of} has to look at all of it
+     */
+    public @Nullable HostFacts seenUntil(Map<Integer, Long> lastMs) {
+        if (timeline.namesCards()) {
+            return null;
+        }
+        SortedMap<Integer, Slot> seen = new TreeMap<>(slots);
+        boolean changed = false;
+        for (Map.Entry<Integer, Long> last : lastMs.entrySet()) {
+            Slot slot = slots.get(last.getKey());
+            if (slot == null
+                    || slot.exists().size() != 1
+                    || !timeline.absent(last.getKey()).isEmpty()) {
+                return null;
+            }
+            Span exists = slot.exists().get(0);
+            long end = floor(last.getValue()) + WINDOW_MS;
+            if (end > exists.endMs()) {
+                changed = true;
+                seen.put(
+                        last.getKey(),
+                        new Slot(List.of(new Span(exists.startMs(), end)), slot.cards()));
+            }
+        }
+        return changed
+                ? new HostFacts(cluster, host, timeline, seen, runs, claims, schedulerKnown)
+                : this;
+    }
+
+    /** The same with other spans in which the scheduler's view is complete. */
+    public HostFacts withSchedulerKnown(List<Span> known) {
+        return new HostFacts(cluster, host, timeline, slots, runs, claims, known);
+    }
+
+    /**
      * The GPUs of a host whose inventory nobody tells: an exporter shows all of them, by indices
      * without a gap. With MIG an index of Slurm is no card.
      */

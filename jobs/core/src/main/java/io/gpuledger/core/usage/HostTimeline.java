@@ -229,6 +229,26 @@ public final class HostTimeline {
         return nvmlIndex;
     }
 
+    /** Samples of one NVML index by the slot that they are of. */
+    public Map<Integer, SampleSeries> bySlot(int nvmlIndex, SampleSeries samples) {
+        if (cards.isEmpty()) {
+            return Map.of(nvmlIndex, samples);
+        }
+        Map<Integer, SampleSeries> bySlot = new TreeMap<>();
+        for (int i = 0; i < samples.size(); i++) {
+            bySlot.computeIfAbsent(
+                            slotOf(samples.card(i), nvmlIndex, samples.atMs(i)),
+                            s -> new SampleSeries())
+                    .addAll(samples, i, i + 1);
+        }
+        return bySlot;
+    }
+
+    /** The site says which card is where; else a card is where its NVML index says. */
+    boolean namesCards() {
+        return !cards.isEmpty();
+    }
+
     /** Both mean the same by every index at every instant, however often it was said. */
     boolean meansLike(HostTimeline other) {
         if (!layouts.equals(other.layouts)

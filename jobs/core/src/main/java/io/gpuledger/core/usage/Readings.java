@@ -2,9 +2,6 @@ package io.gpuledger.core.usage;
 
 import io.gpuledger.core.run.RunFlag;
 import java.math.BigInteger;
-import java.util.ArrayList;
-import java.util.List;
-import java.util.function.ToLongFunction;
 
 /**
  * What the samples at one position say about any span: covered time, activity and energy. Every
@@ -13,7 +10,7 @@ import java.util.function.ToLongFunction;
  * blank value is no sample of its field.
  */
 final class Readings {
-    static final Readings NONE = new Readings(List.of(), 1, 1, ReadingRules.STANDARD);
+    static final Readings NONE = new Readings(new SampleSeries(0), 1, 1, ReadingRules.STANDARD);
 
     private static final long PPM_TO_US = 1_000;
     private static final long WINDOW_MS = 60_000;
@@ -43,206 +40,219 @@ final class Readings {
         }
     }
 
-    /**
-     * One value of one field and the span {@code (fromMs, toMs]} it speaks for, a part of what it
-     * could speak for since {@code originMs}.
-     */
-    private record Value(long originMs, long fromMs, long toMs, long value) {}
+    /** Engine activity, and utilisation where there is none: {@link SampleSeries#activePpm}. */
+    private static final int ACTIVE = -1;
 
-    private final List<Value> active;
-    private final List<Value> sm;
-    private final List<Value> tensor;
-    private final List<Value> dram;
-    private final List<Value> memory;
-    private final List<Value> power;
-    private final List<GpuSample> counters;
+    private final SampleSeries samples;
     private final long slices;
     private final long slicesPerGpu;
     private final ReadingRules rules;
 
     /**
-     * Prepares the samples of one position.
+     * Reads the samples of one position.
      *
-     * @param unnamed sorted by time, one per instant
      * @param slices compute slices the samples speak for, of {@code slicesPerGpu}: the activity of
      *     a MIG instance is a fraction of the card's
      */
-    Readings(List<GpuSample> unnamed, long slices, long slicesPerGpu, ReadingRules rules) {
-        List<GpuSample> samples = named(unnamed);
+    Readings(SampleSeries samples, long slices, long slicesPerGpu, ReadingRules rules) {
+        this.samples = samples.named();
         this.slices = slices;
         this.slicesPerGpu = slicesPerGpu;
         this.rules = rules;
-        active = values(samples, GpuSample::activePpm);
-        sm = values(samples, GpuSample::smActivePpm);
-        tensor = values(samples, GpuSample::tensorActivePpm);
-        dram = values(samples, GpuSample::dramActivePpm);
-        memory = values(samples, GpuSample::memoryUsedMib);
-        counters = new ArrayList<>();
-        for (GpuSample sample : samples) {
-            if (sample.energyMj() >= 0) {
-                counters.add(sample);
-            }
-        }
-        power = uncounted(samples);
-    }
-
-    /** An exporter without the UUID label means the card that others name before it, else after. */
-    private static List<GpuSample> named(List<GpuSample> samples) {
-        String card = "";
-        for (int i = 0; i < samples.size() && card.isEmpty(); i++) {
-            card = samples.get(i).card();
-        }
-        List<GpuSample> named = new ArrayList<>(samples.size());
-        for (GpuSample sample : samples) {
-            card = sample.card().isEmpty() ? card : sample.card();
-            named.add(sample.card().equals(card) ? sample : sample.named(card));
-        }
-        return named;
-    }
-
-    /** A value speaks back to the one before it of the same card; the first speaks for nothing. */
-    private static List<Value> values(List<GpuSample> samples, ToLongFunction<GpuSample> field) {
-        List<Value> values = new ArrayList<>();
-        GpuSample before = null;
-        for (GpuSample sample : samples) {
-            long value = field.applyAsLong(sample);
-            if (value < 0) {
-                continue;
-            }
-            if (before != null && before.card().equals(sample.card())) {
-                long gap = sample.atMs() - before.atMs();
-                long from = sample.atMs() - Math.min(gap, sample.coverMs());
-                values.add(new Value(from, from, sample.atMs(), value));
-            }
-            before = sample;
-        }
-        return values;
-    }
-
-    /** Power stands in for the counter where no two readings of it enclose the time. */
-    private List<Value> uncounted(List<GpuSample> samples) {
-        List<Value> uncounted = new ArrayList<>();
-        for (Value value : values(samples, GpuSample::powerMw)) {
-            int own = GpuSample.firstFrom(samples, value.toMs());
-            if (samples.get(own).energyMj() >= 0) {
-                continue;
-            }
-            long from = value.fromMs();
-            for (int i = Math.max(1, GpuSample.firstFrom(counters, from));
-                    i < counters.size();
-                    i++) {
-                GpuSample before = counters.get(i - 1);
-                GpuSample after = counters.get(i);
-                if (before.atMs() >= value.toMs()) {
-                    break;
-                }
-                if (!before.card().equals(after.card())
-                        || after.atMs() - before.atMs() > rules.energyGapMs()) {
-                    continue;
-                }
-                if (from < before.atMs()) {
-                    uncounted.add(new Value(value.originMs(), from, before.atMs(), value.value()));
-                }
-                from = Math.max(from, Math.min(after.atMs(), value.toMs()));
-            }
-            if (from < value.toMs()) {
-                uncounted.add(new Value(value.originMs(), from, value.toMs(), value.value()));
-            }
-        }
-        return uncounted;
     }
 
     Sums over(long fromMs, long toMs) {
         Sums sums = new Sums();
-        for (int i = firstOver(active, fromMs); i < active.size(); i++) {
-            Value v = active.get(i);
-            long lo = Math.max(v.fromMs(), fromMs);
-            long hi = Math.min(v.toMs(), toMs);
-            if (lo >= toMs) {
-                break;
-            }
-            if (lo < hi) {
-                sums.coveredMs += hi - lo;
-                sums.idleMs += v.value() <= rules.idlePpm() ? hi - lo : 0;
-            }
-        }
-        sums.activeUs = integral(active, fromMs, toMs, slices, PPM_TO_US * slicesPerGpu);
-        sums.smUs = integral(sm, fromMs, toMs, slices, PPM_TO_US * slicesPerGpu);
-        sums.tensorUs = integral(tensor, fromMs, toMs, slices, PPM_TO_US * slicesPerGpu);
-        sums.dramUs = integral(dram, fromMs, toMs, slices, PPM_TO_US * slicesPerGpu);
-        sums.memoryMibMs = integral(memory, fromMs, toMs, 1, 1);
-        // One watt is 1000 mW and one second 1000 ms: mW x ms / 1000 is millijoules.
-        long fromPower = integral(power, fromMs, toMs, 1, 1_000);
-        if (fromPower > 0) {
-            sums.energyMj += fromPower;
-            sums.flags |= RunFlag.ENERGY_FROM_POWER.bit();
-        }
+        activity(sums, fromMs, toMs);
+        sums.smUs = activity(SampleSeries.SM, fromMs, toMs);
+        sums.tensorUs = activity(SampleSeries.TENSOR, fromMs, toMs);
+        sums.dramUs = activity(SampleSeries.DRAM, fromMs, toMs);
+        sums.memoryMibMs = integral(SampleSeries.MEMORY, fromMs, toMs, 1, 1);
+        fromPower(sums, fromMs, toMs);
         energy(sums, fromMs, toMs);
         return sums;
     }
 
-    /** Value x time over the span, times a fraction; floors are taken from the value's origin. */
-    private static long integral(
-            List<Value> values, long fromMs, long toMs, long numerator, long denominator) {
-        long total = 0;
-        for (int i = firstOver(values, fromMs); i < values.size(); i++) {
-            Value v = values.get(i);
-            long lo = Math.max(v.fromMs(), fromMs);
-            long hi = Math.min(v.toMs(), toMs);
-            if (lo >= toMs) {
+    private long value(int i, int field) {
+        return field == ACTIVE ? samples.activePpm(i) : samples.value(i, field);
+    }
+
+    /** Position of the last sample before {@code i} that has the field, -1 when there is none. */
+    private int lastWith(int field, int i) {
+        int last = i - 1;
+        while (last >= 0 && value(last, field) < 0) {
+            last--;
+        }
+        return last;
+    }
+
+    /**
+     * Where what a sample says begins: a value speaks back to the one before it of the same card,
+     * as far as its scrape covers. The first speaks for nothing.
+     */
+    private long originMs(int before, int i) {
+        long at = samples.atMs(i);
+        if (before < 0 || !samples.isSameCard(before, i)) {
+            return at;
+        }
+        return Math.max(samples.atMs(before), at - samples.coverMs(i));
+    }
+
+    private void activity(Sums sums, long fromMs, long toMs) {
+        int before = -1;
+        for (int i = samples.firstFrom(fromMs + 1); i < samples.size(); i++) {
+            long value = samples.activePpm(i);
+            if (value < 0) {
+                continue;
+            }
+            before = before < 0 ? lastWith(ACTIVE, i) : before;
+            long origin = originMs(before, i);
+            long lo = Math.max(origin, fromMs);
+            long hi = Math.min(samples.atMs(i), toMs);
+            if (lo < hi) {
+                sums.coveredMs += hi - lo;
+                sums.idleMs += value <= rules.idlePpm() ? hi - lo : 0;
+                sums.activeUs += between(value * slices, lo, hi, origin, PPM_TO_US * slicesPerGpu);
+            }
+            if (samples.atMs(i) >= toMs) {
                 break;
             }
-            if (lo < hi) {
-                long rate = v.value() * numerator;
-                total +=
-                        scaled(rate, hi - v.originMs(), denominator)
-                                - scaled(rate, lo - v.originMs(), denominator);
+            before = i;
+        }
+    }
+
+    private long activity(int field, long fromMs, long toMs) {
+        return integral(field, fromMs, toMs, slices, PPM_TO_US * slicesPerGpu);
+    }
+
+    /** Value x time over the span, times a fraction. */
+    private long integral(int field, long fromMs, long toMs, long numerator, long denominator) {
+        long total = 0;
+        int before = -1;
+        for (int i = samples.firstFrom(fromMs + 1); i < samples.size(); i++) {
+            long value = samples.value(i, field);
+            if (value < 0) {
+                continue;
             }
+            before = before < 0 ? lastWith(field, i) : before;
+            long origin = originMs(before, i);
+            long lo = Math.max(origin, fromMs);
+            long hi = Math.min(samples.atMs(i), toMs);
+            if (lo < hi) {
+                total += between(value * numerator, lo, hi, origin, denominator);
+            }
+            if (samples.atMs(i) >= toMs) {
+                break;
+            }
+            before = i;
         }
         return total;
     }
 
-    private static int firstOver(List<Value> values, long instantMs) {
-        int lo = 0;
-        int hi = values.size();
-        while (lo < hi) {
-            int mid = (lo + hi) >>> 1;
-            if (values.get(mid).toMs() > instantMs) {
-                hi = mid;
-            } else {
-                lo = mid + 1;
+    /** A rate over {@code [lo, hi)}; floors are taken from its origin, so parts are the whole. */
+    private static long between(long rate, long lo, long hi, long origin, long denominator) {
+        long upTo = scaled(rate, hi - origin, denominator);
+        return lo == origin ? upTo : upTo - scaled(rate, lo - origin, denominator);
+    }
+
+    /** Power stands in for the counter where no two readings of it enclose the time. */
+    private void fromPower(Sums sums, long fromMs, long toMs) {
+        int before = -1;
+        long total = 0;
+        for (int i = samples.firstFrom(fromMs + 1); i < samples.size(); i++) {
+            if (samples.value(i, SampleSeries.POWER) < 0) {
+                continue;
             }
+            before = before < 0 ? lastWith(SampleSeries.POWER, i) : before;
+            long origin = originMs(before, i);
+            if (samples.value(i, SampleSeries.ENERGY) < 0 && origin < toMs) {
+                total += uncounted(i, origin, fromMs, toMs);
+            }
+            if (samples.atMs(i) >= toMs) {
+                break;
+            }
+            before = i;
         }
-        return lo;
+        if (total > 0) {
+            sums.energyMj += total;
+            sums.flags |= RunFlag.ENERGY_FROM_POWER.bit();
+        }
+    }
+
+    /** What the power of one sample says of the part of its time that no counter encloses. */
+    private long uncounted(int i, long originMs, long fromMs, long toMs) {
+        long total = 0;
+        long from = originMs;
+        long end = samples.atMs(i);
+        int before = lastWith(SampleSeries.ENERGY, samples.firstFrom(from));
+        for (int c = samples.firstFrom(from); c < samples.size(); c++) {
+            if (samples.value(c, SampleSeries.ENERGY) < 0) {
+                continue;
+            }
+            if (before >= 0) {
+                if (samples.atMs(before) >= end) {
+                    break;
+                }
+                if (isCounted(before, c)) {
+                    total += power(i, originMs, from, samples.atMs(before), fromMs, toMs);
+                    from = Math.max(from, Math.min(samples.atMs(c), end));
+                }
+            }
+            before = c;
+        }
+        return total + power(i, originMs, from, end, fromMs, toMs);
+    }
+
+    private boolean isCounted(int before, int after) {
+        return samples.isSameCard(before, after)
+                && samples.atMs(after) - samples.atMs(before) <= rules.energyGapMs();
+    }
+
+    private long power(int i, long origin, long partFrom, long partTo, long fromMs, long toMs) {
+        long lo = Math.max(partFrom, fromMs);
+        long hi = Math.min(partTo, toMs);
+        // One watt is 1000 mW and one second 1000 ms: mW x ms / 1000 is millijoules.
+        return lo < hi ? between(samples.value(i, SampleSeries.POWER), lo, hi, origin, 1_000) : 0;
     }
 
     private void energy(Sums sums, long fromMs, long toMs) {
-        for (int i = Math.max(1, GpuSample.firstFrom(counters, fromMs)); i < counters.size(); i++) {
-            GpuSample before = counters.get(i - 1);
-            GpuSample sample = counters.get(i);
-            if (before.atMs() >= toMs && window(sample.atMs()) >= toMs) {
-                break;
-            }
-            long delta = sample.energyMj() - before.energyMj();
-            if (delta <= 0 || !before.card().equals(sample.card())) {
-                continue; // a reset or another card: what was drawn in between is unknown
-            }
-            long gap = sample.atMs() - before.atMs();
-            if (gap > rules.energyGapMs()) {
-                long at = Math.max(window(sample.atMs()), before.atMs());
-                if (fromMs <= at && at < toMs) {
-                    sums.energyMj += delta;
-                    sums.flags |= RunFlag.ENERGY_GAP.bit();
-                }
+        int before = -1;
+        for (int i = samples.firstFrom(fromMs); i < samples.size(); i++) {
+            long counter = samples.value(i, SampleSeries.ENERGY);
+            if (counter < 0) {
                 continue;
             }
-            long lo = Math.max(before.atMs(), fromMs);
-            long hi = Math.min(sample.atMs(), toMs);
-            if (lo < hi) {
-                sums.energyMj +=
-                        scaled(delta, hi - before.atMs(), gap)
-                                - scaled(delta, lo - before.atMs(), gap);
+            before = before < 0 ? lastWith(SampleSeries.ENERGY, i) : before;
+            if (before >= 0) {
+                long since = samples.atMs(before);
+                long at = samples.atMs(i);
+                if (since >= toMs && window(at) >= toMs) {
+                    break;
+                }
+                long delta = counter - samples.value(before, SampleSeries.ENERGY);
+                // A reset or another card: what was drawn in between is unknown.
+                if (delta > 0 && samples.isSameCard(before, i)) {
+                    spread(sums, delta, since, at, fromMs, toMs);
+                }
             }
+            before = i;
+        }
+    }
+
+    private void spread(Sums sums, long delta, long since, long at, long fromMs, long toMs) {
+        long gap = at - since;
+        if (gap > rules.energyGapMs()) {
+            long remainder = Math.max(window(at), since);
+            if (fromMs <= remainder && remainder < toMs) {
+                sums.energyMj += delta;
+                sums.flags |= RunFlag.ENERGY_GAP.bit();
+            }
+            return;
+        }
+        long lo = Math.max(since, fromMs);
+        long hi = Math.min(at, toMs);
+        if (lo < hi) {
+            sums.energyMj += between(delta, lo, hi, since, gap);
         }
     }
 

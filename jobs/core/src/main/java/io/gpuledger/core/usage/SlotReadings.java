@@ -1,6 +1,7 @@
 package io.gpuledger.core.usage;
 
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.List;
 import java.util.Map;
 import java.util.SortedMap;
@@ -12,7 +13,9 @@ import java.util.TreeMap;
  * by share (DESIGN 6.4).
  */
 public final class SlotReadings {
-    static final SlotReadings NONE = new SlotReadings(Readings.NONE, new TreeMap<>());
+    private static final SortedMap<Integer, Readings> NO_INSTANCES = Collections.emptySortedMap();
+
+    static final SlotReadings NONE = new SlotReadings(Readings.NONE, NO_INSTANCES);
 
     private final Readings card;
     private final SortedMap<Integer, Readings> instances;
@@ -23,42 +26,46 @@ public final class SlotReadings {
     }
 
     /** Samples of one MIG instance, or of the whole card. */
-    public record Series(int slices, int slicesPerGpu, List<GpuSample> samples) {}
+    public record Series(int slices, int slicesPerGpu, SampleSeries samples) {
+        /** With the samples of both: two NVML indices may turn out to be one slot. */
+        public Series and(Series other) {
+            SampleSeries all = new SampleSeries(samples.size() + other.samples.size());
+            all.addAll(samples, 0, samples.size());
+            all.addAll(other.samples, 0, other.samples.size());
+            return new Series(slices, slicesPerGpu, all);
+        }
+    }
 
     /**
      * Puts the series of one card together.
      *
-     * @param byInstance samples by MIG instance, -1 for the card; each sorted by time, one per
-     *     instant
+     * @param byInstance samples by MIG instance, -1 for the card
      */
-    public static SlotReadings of(Map<Integer, Series> byInstance, ReadingRules rules) {
-        List<GpuSample> card = new ArrayList<>();
+    public static SlotReadings of(SortedMap<Integer, Series> byInstance, ReadingRules rules) {
+        Series whole = byInstance.get(-1);
+        if (whole != null && byInstance.size() == 1) {
+            return new SlotReadings(new Readings(whole.samples(), 1, 1, rules), NO_INSTANCES);
+        }
+        SampleSeries card = new SampleSeries();
         SortedMap<Integer, Readings> instances = new TreeMap<>();
         for (Map.Entry<Integer, Series> entry : byInstance.entrySet()) {
             Series series = entry.getValue();
+            SampleSeries samples = series.samples();
             if (entry.getKey() < 0) {
-                card.addAll(series.samples());
+                card.addAll(samples, 0, samples.size());
                 continue;
             }
-            List<GpuSample> own = new ArrayList<>();
-            for (GpuSample sample : series.samples()) {
-                own.add(sample.withoutCardTotals());
-                card.add(sample.onlyCardTotals());
-            }
+            SampleSeries totals = samples.cardTotals(true);
+            card.addAll(totals, 0, totals.size());
             instances.put(
                     entry.getKey(),
-                    new Readings(own, series.slices(), series.slicesPerGpu(), rules));
+                    new Readings(
+                            samples.cardTotals(false),
+                            series.slices(),
+                            series.slicesPerGpu(),
+                            rules));
         }
-        return new SlotReadings(new Readings(merged(card), 1, 1, rules), instances);
-    }
-
-    /** Sorted by time; readings of one instant are one. */
-    public static List<GpuSample> merged(List<GpuSample> samples) {
-        TreeMap<Long, GpuSample> byTime = new TreeMap<>();
-        for (GpuSample sample : samples) {
-            byTime.merge(sample.atMs(), sample, GpuSample::merge);
-        }
-        return new ArrayList<>(byTime.values());
+        return new SlotReadings(new Readings(card, 1, 1, rules), instances);
     }
 
     /** The whole card. What only the instances tell is added up. */

@@ -9,6 +9,7 @@ import io.gpuledger.core.time.Span;
 import io.gpuledger.core.usage.HostInventory.Availability;
 import io.gpuledger.core.usage.HostInventory.Reservation;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.Random;
@@ -106,7 +107,7 @@ class AttributionTest {
 
     @Test
     void energy_is_cut_without_losing_a_millijoule_and_never_across_a_reset() {
-        List<GpuSample> samples =
+        List<Sample> samples =
                 List.of(
                         sample(10_000, 500_000, 1_000),
                         sample(40_000, 500_000, 8_001),
@@ -215,9 +216,10 @@ class AttributionTest {
     void every_instance_repeats_the_cards_energy_and_it_is_counted_once() {
         SlotReadings readings =
                 SlotReadings.of(
-                        Map.of(
-                                7, new SlotReadings.Series(1, 7, energies(0, 7_000)),
-                                3, new SlotReadings.Series(3, 7, energies(0, 7_000))),
+                        new TreeMap<>(
+                                Map.of(
+                                        7, new SlotReadings.Series(1, 7, energies(0, 7_000)),
+                                        3, new SlotReadings.Series(3, 7, energies(0, 7_000)))),
                         ReadingRules.STANDARD);
 
         assertThat(readings.card(0, 60_000).energyMj).isEqualTo(7_000);
@@ -225,16 +227,16 @@ class AttributionTest {
                 .isEqualTo(30_000_000L / 7 + 30_000_000L * 3 / 7);
     }
 
-    private static List<GpuSample> energies(long first, long second) {
-        return List.of(
-                sample(0, 500_000, first),
-                new GpuSample(60_000, 90_000, "GPU-0", 500_000, -1, -1, -1, -1, -1, second, -1));
+    private static SampleSeries energies(long first, long second) {
+        return series(
+                List.of(
+                        sample(0, 500_000, first),
+                        new Sample(60_000, 90_000, "GPU-0", 500_000, second)));
     }
 
     @Test
     void a_counter_of_another_card_at_the_same_place_is_no_increase() {
-        GpuSample other =
-                new GpuSample(40_000, 45_000, "GPU-1", 0, -1, -1, -1, -1, -1, 900_000, -1);
+        Sample other = new Sample(40_000, 45_000, "GPU-1", 0, 900_000);
 
         Readings.Sums sums = readings(List.of(sample(10_000, 0, 1_000), other)).card(0, 60_000);
 
@@ -244,7 +246,7 @@ class AttributionTest {
 
     @Test
     void two_exporters_may_share_the_fields_of_a_card() {
-        List<GpuSample> samples =
+        List<Sample> samples =
                 List.of(
                         sample(0, 500_000, -1),
                         sample(15_000, -1, 1_000),
@@ -482,9 +484,10 @@ class AttributionTest {
                 at, true, Availability.UNSAID, null, 0, layout, List.of(), List.of(), "layout");
     }
 
-    private static SlotReadings readings(List<GpuSample> samples) {
+    private static SlotReadings readings(List<Sample> samples) {
         return SlotReadings.of(
-                Map.of(-1, new SlotReadings.Series(1, 1, samples)), ReadingRules.STANDARD);
+                new TreeMap<>(Map.of(-1, new SlotReadings.Series(1, 1, series(samples)))),
+                ReadingRules.STANDARD);
     }
 
     /** Start and end come from the run. */
@@ -519,7 +522,21 @@ class AttributionTest {
                 0);
     }
 
-    private static GpuSample sample(long at, long activePpm, long energy) {
-        return new GpuSample(at, 45_000, "GPU-0", activePpm, -1, -1, -1, -1, -1, energy, -1);
+    private record Sample(long at, long cover, String card, long enginePpm, long energyMj) {}
+
+    private static Sample sample(long at, long activePpm, long energy) {
+        return new Sample(at, 45_000, "GPU-0", activePpm, energy);
+    }
+
+    private static SampleSeries series(List<Sample> samples) {
+        SampleSeries series = new SampleSeries();
+        for (Sample s : samples) {
+            long[] values = new long[SampleSeries.FIELDS];
+            Arrays.fill(values, SampleSeries.ABSENT);
+            values[SampleSeries.ENGINE] = s.enginePpm();
+            values[SampleSeries.ENERGY] = s.energyMj();
+            series.add(s.at(), s.cover(), s.card(), values, 0);
+        }
+        return series;
     }
 }

@@ -1,0 +1,36 @@
+package io.gpuledger.attribution;
+
+import io.gpuledger.core.usage.SampleSeries;
+
+/** A scrape of one host, decoded. */
+final class Scrape {
+    private final ScrapeLayout layout;
+    private final long observedAtMs;
+    private final long coverMs;
+    private final long[] values;
+
+    Scrape(ScrapeLayout layout, long observedAtMs, long coverMs, long[] values) {
+        this.layout = layout;
+        this.observedAtMs = observedAtMs;
+        this.coverMs = coverMs;
+        this.values = values;
+    }
+
+    ScrapeLayout layout() {
+        return layout;
+    }
+
+    long observedAtMs() {
+        return observedAtMs;
+    }
+
+    /** How far back its samples may speak at most. */
+    long coverMs() {
+        return coverMs;
+    }
+
+    /** {@link SampleSeries#FIELDS} numbers for each element of the layout; not to be changed. */
+    long[] values() {
+        return values;
+    }
+}
