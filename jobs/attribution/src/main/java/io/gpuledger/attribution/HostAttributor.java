@@ -181,12 +181,14 @@ public final class HostAttributor
         switch (input.kind) {
             case HostInput.SAMPLES -> samples(memory, input, live, context, out);
             case HostInput.INVENTORY -> {
+                memory.takeIn();
                 HostFacts before = live ? factsOf(memory, context) : null;
                 inventory(memory, input, context);
                 touchChange(memory, before, context, out);
                 store.saveHost(memory);
             }
             case HostInput.RUN -> {
+                memory.takeIn();
                 HostFacts before = live ? factsOf(memory, context) : null;
                 run(memory, Objects.requireNonNull(input.run, "a run"), context);
                 touchChange(memory, before, context, out);
@@ -245,14 +247,16 @@ public final class HostAttributor
                 || (scrape.layout().isLabelled && memory.isCounted)) {
             return false;
         }
-        long from = effects.earliest(scrape, applied.tracks);
-        if (from == SampleEffects.NOT_KNOWN) {
-            return false;
-        }
-        HostState host = memory.host;
-        for (int slot : applied.slots) {
-            from = Math.min(from, host.slotLastMs[slot]);
-            host.slotLastMs[slot] = at;
+        long from = memory.lastSampleMs;
+        if (!memory.isLikeLast(scrape)) {
+            memory.takeIn();
+            from = effects.earliest(scrape, applied.tracks);
+            if (from == SampleEffects.NOT_KNOWN) {
+                return false;
+            }
+            for (int slot : applied.slots) {
+                from = Math.min(from, memory.host.slotLastMs[slot]);
+            }
         }
         memory.takeNext(scrape, applied);
         if (live && !isTouched(memory, from, at, context)) {
@@ -277,6 +281,7 @@ public final class HostAttributor
             ReadOnlyContext context,
             Collector<SinkRow> out)
             throws Exception {
+        memory.takeIn();
         ScrapeLayout layout = scrape.layout();
         long at = scrape.observedAtMs();
         HostFacts before =
@@ -494,6 +499,7 @@ public final class HostAttributor
         if (memory == null) {
             return;
         }
+        memory.takeIn();
         if (timestamp == FIRST_WATERMARK) {
             touchAllThatExists(memory, context);
             return;

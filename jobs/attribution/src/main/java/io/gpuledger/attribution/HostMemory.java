@@ -11,6 +11,7 @@ import java.util.HashMap;
 import java.util.IdentityHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.SortedMap;
 import java.util.TreeMap;
 import org.jspecify.annotations.Nullable;
@@ -22,6 +23,7 @@ import org.jspecify.annotations.Nullable;
  */
 final class HostMemory {
     private static final int LAYOUTS = 16;
+    private static final int MOST_NEXT = 64;
 
     final HostState host;
     final List<Track> tracks = new ArrayList<>();
@@ -58,6 +60,11 @@ final class HostMemory {
 
     /** Rows of the minutes of an hour that is not written yet, by hour and minute. */
     final TreeMap<Long, Map<Long, List<UsageRow>>> minutes = new TreeMap<>();
+
+    /** Scrapes of one layout, later than all that is in the tracks. */
+    private final List<Scrape> next = new ArrayList<>();
+
+    private @Nullable Applied nextLayout;
 
     private final IdentityHashMap<ScrapeLayout, Applied> applied = new IdentityHashMap<>();
 
@@ -143,21 +150,50 @@ final class HostMemory {
     }
 
     /** Takes a scrape of a layout that was applied, later than any other. */
-    void takeNext(Scrape scrape, Applied applied) {
-        long at = scrape.observedAtMs();
-        ScrapeLayout layout = scrape.layout();
+    void takeNext(Scrape scrape, Applied layout) {
+        next.add(scrape);
+        nextLayout = layout;
+        lastSampleMs = scrape.observedAtMs();
+        if (next.size() >= MOST_NEXT) {
+            takeIn();
+        }
+    }
+
+    /** Whether a scrape has the layout of the one before it, and neither has a blank. */
+    boolean isLikeLast(Scrape scrape) {
+        Scrape last = next.isEmpty() ? null : next.get(next.size() - 1);
+        return last != null
+                && last.layout() == scrape.layout()
+                && last.isComplete()
+                && scrape.isComplete();
+    }
+
+    /**
+     * Puts the scrapes that were only kept into their series. Series by series: each lies elsewhere
+     * in memory, and fetching all of them for every scrape took as long as all the rest.
+     */
+    void takeIn() {
+        if (next.isEmpty()) {
+            return;
+        }
+        Applied applied = Objects.requireNonNull(nextLayout, "that of the scrapes");
+        ScrapeLayout layout = next.get(0).layout();
         for (int i = 0; i < layout.size(); i++) {
             Track track = applied.tracks[i];
             int from = i * SampleSeries.FIELDS;
-            track.series.cardLastMs[applied.cards[i]] = at;
-            track.series.slicesAtMs = at;
-            track.noteFields(at, scrape.values(), from);
-            track.recent.add(at, scrape.coverMs(), layout.uuids[i], scrape.values(), from);
-            if (!layout.jobs[i].isEmpty()) {
-                hint(layout.jobs[i], layout.gpuIndex[i], at);
+            for (Scrape scrape : next) {
+                long at = scrape.observedAtMs();
+                track.noteFields(at, scrape.values(), from);
+                track.recent.add(at, scrape.coverMs(), layout.uuids[i], scrape.values(), from);
+                if (!layout.jobs[i].isEmpty()) {
+                    hint(layout.jobs[i], layout.gpuIndex[i], at);
+                }
             }
+            track.series.cardLastMs[applied.cards[i]] = lastSampleMs;
+            track.series.slicesAtMs = lastSampleMs;
+            host.slotLastMs[applied.slots[i]] = lastSampleMs;
         }
-        lastSampleMs = at;
+        next.clear();
     }
 
     /** What was said once may mean something else now. */

@@ -206,6 +206,7 @@ final class HostStore {
         if (memory.unpacked == 0) {
             return;
         }
+        memory.takeIn();
         packLate(memory);
         Map<Integer, SampleSeries> recent = new TreeMap<>();
         long first = Long.MAX_VALUE;

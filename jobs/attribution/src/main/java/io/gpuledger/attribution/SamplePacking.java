@@ -1,7 +1,6 @@
 package io.gpuledger.attribution;
 
 import io.gpuledger.core.usage.SampleSeries;
-import java.io.ByteArrayOutputStream;
 import java.util.Arrays;
 import java.util.Map;
 import java.util.Objects;
@@ -18,6 +17,9 @@ import java.util.TreeMap;
 final class SamplePacking {
     private static final int VERSION = 1;
 
+    /** Of a sample; the buffer grows when there are more. */
+    private static final int EXPECTED_BYTES = 20;
+
     private SamplePacking() {}
 
     /**
@@ -31,7 +33,8 @@ final class SamplePacking {
             Map<Integer, SeriesState> states,
             long fromMs,
             long toMs) {
-        Out out = new Out();
+        int samplesInAll = series.values().stream().mapToInt(SampleSeries::size).sum();
+        Out out = new Out(samplesInAll * EXPECTED_BYTES);
         out.number(VERSION);
         out.number(series.size());
         series.forEach(
@@ -63,7 +66,7 @@ final class SamplePacking {
                         out.column(column);
                     }
                 });
-        return out.bytes.toByteArray();
+        return out.toByteArray();
     }
 
     /** The samples by the number of their series. */
@@ -104,15 +107,29 @@ final class SamplePacking {
     }
 
     private static final class Out {
-        private final ByteArrayOutputStream bytes = new ByteArrayOutputStream();
+        private static final int LONGEST_NUMBER = 10;
+
+        private byte[] bytes;
+        private int length;
+
+        Out(int expected) {
+            bytes = new byte[Math.max(64, expected)];
+        }
 
         void number(long value) {
+            if (length + LONGEST_NUMBER > bytes.length) {
+                bytes = Arrays.copyOf(bytes, 2 * bytes.length);
+            }
             long rest = (value << 1) ^ (value >> 63);
             while ((rest & ~0x7fL) != 0) {
-                bytes.write((int) (rest & 0x7f) | 0x80);
+                bytes[length++] = (byte) (rest | 0x80);
                 rest >>>= 7;
             }
-            bytes.write((int) rest);
+            bytes[length++] = (byte) rest;
+        }
+
+        byte[] toByteArray() {
+            return Arrays.copyOf(bytes, length);
         }
 
         void column(long[] values) {

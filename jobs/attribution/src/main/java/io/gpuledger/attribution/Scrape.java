@@ -8,12 +8,24 @@ final class Scrape {
     private final long observedAtMs;
     private final long coverMs;
     private final long[] values;
+    private final boolean isComplete;
 
-    Scrape(ScrapeLayout layout, long observedAtMs, long coverMs, long[] values) {
+    Scrape(
+            ScrapeLayout layout,
+            long observedAtMs,
+            long coverMs,
+            long[] values,
+            boolean isComplete) {
         this.layout = layout;
         this.observedAtMs = observedAtMs;
         this.coverMs = coverMs;
         this.values = values;
+        this.isComplete = isComplete;
+    }
+
+    /** No field of its layout is blank anywhere. */
+    boolean isComplete() {
+        return isComplete;
     }
 
     ScrapeLayout layout() {

@@ -15,6 +15,8 @@ import org.jspecify.annotations.Nullable;
  * the same bytes: where they are the same as before only the values are left to be read.
  */
 final class ScrapeLayout {
+    private static final int IMPOSSIBLE = -1;
+
     final String cluster;
     final String host;
 
@@ -118,16 +120,24 @@ final class ScrapeLayout {
         }
         long[] values = new long[size() * SampleSeries.FIELDS];
         Arrays.fill(values, SampleSeries.ABSENT);
+        boolean complete = true;
         for (int i = 0; i < elements.length; i++) {
-            if (!in.skip(elements[i]) || !values(in, values, i * SampleSeries.FIELDS)) {
+            int read =
+                    in.skip(elements[i]) ? values(in, values, i * SampleSeries.FIELDS) : IMPOSSIBLE;
+            if (read == IMPOSSIBLE) {
                 return null;
             }
+            complete &= read == columns.length;
         }
         boolean whole = (elements.length == 0 || in.readLong() == 0) && in.isAtEnd();
-        return whole ? new Scrape(this, at, WireConversion.coverMs(interval), values) : null;
+        return whole
+                ? new Scrape(this, at, WireConversion.coverMs(interval), values, complete)
+                : null;
     }
 
-    private boolean values(AvroCursor in, long[] into, int at) {
+    /** Gives how many there are, or that one is {@link #IMPOSSIBLE}. */
+    private int values(AvroCursor in, long[] into, int at) {
+        int read = 0;
         for (int f = 0; f < columns.length; f++) {
             long branch = in.readLong();
             if (branch == 0) {
@@ -135,13 +145,14 @@ final class ScrapeLayout {
             }
             long value = in.readLong();
             if (branch != 1 || (ends[f] > 0 && (value < 0 || value >= ends[f]))) {
-                return false;
+                return IMPOSSIBLE;
             }
+            read++;
             if (columns[f] >= 0) {
                 into[at + columns[f]] = value;
             }
         }
-        return columns.length == 0 || in.readLong() == 0;
+        return columns.length == 0 || in.readLong() == 0 ? read : IMPOSSIBLE;
     }
 
     /** The bytes of a record that are the same in the next one. */

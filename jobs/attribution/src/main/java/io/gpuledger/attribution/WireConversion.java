@@ -279,7 +279,11 @@ final class WireConversion {
             }
         }
         return new Scrape(
-                layout, record.getObservedAtMs(), coverMs(record.getScrapeIntervalMs()), values);
+                layout,
+                record.getObservedAtMs(),
+                coverMs(record.getScrapeIntervalMs()),
+                values,
+                false);
     }
 
     static long coverMs(long scrapeIntervalMs) {

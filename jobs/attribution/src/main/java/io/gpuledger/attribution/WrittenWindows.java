@@ -60,14 +60,14 @@ final class WrittenWindows {
         boolean changed = false;
         for (int i = 0; i < all.size(); i++) {
             UsageRow row = all.get(i);
-            long digest = WireConversion.digest64(RowBinary.usage(row, 0, 0));
+            byte[] encoded = RowBinary.usage(row);
+            long digest = WireConversion.digest64(encoded);
             now.rowDigest[i] = digest;
             Long known = before.get(new SlotKey(row.gpuIndex(), row.unplacedRun()));
             if (known == null || known != digest) {
                 changed = true;
-                out.collect(
-                        new SinkRow(
-                                table, RowBinary.usage(row, settings.inputDigest(), now.revision)));
+                RowBinary.stamp(encoded, settings.inputDigest(), now.revision);
+                out.collect(new SinkRow(table, encoded));
             }
         }
         if (changed) {

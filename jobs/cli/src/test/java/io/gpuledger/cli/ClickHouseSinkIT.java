@@ -48,7 +48,8 @@ class ClickHouseSinkIT {
             Migrator.migrate(warehouse);
             List<SinkRow> rows = new ArrayList<>();
             for (int gpu = 0; gpu < 100; gpu++) {
-                byte[] row = RowBinary.usage(row(gpu), 5, 1);
+                byte[] row = RowBinary.usage(row(gpu));
+                RowBinary.stamp(row, 5, 1);
                 if (gpu == 17 || gpu == 99) {
                     row[EXISTS_OFFSET]++;
                 }

@@ -114,7 +114,9 @@ public final class ClickHouseSink implements Sink<SinkRow> {
                                 table.columns(),
                                 rows.part(from, to),
                                 ClickHouseFormat.RowBinary,
-                                new InsertSettings())
+                                new InsertSettings()
+                                        // Replacing rows is the merge's work: 13 us a row here.
+                                        .serverSetting("optimize_on_insert", "0"))
                         .get()
                         .close();
             } catch (ExecutionException | ClickHouseException e) {

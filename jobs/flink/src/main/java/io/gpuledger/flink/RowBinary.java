@@ -3,20 +3,26 @@ package io.gpuledger.flink;
 import io.gpuledger.core.run.Run;
 import io.gpuledger.core.usage.UsageRow;
 import io.gpuledger.schemas.DeadLetterRecord;
-import java.io.ByteArrayOutputStream;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
+import java.util.Arrays;
 import java.util.List;
 import java.util.function.ToIntFunction;
 import java.util.function.ToLongFunction;
 
 /** Encodes rows as ClickHouse's RowBinary: little-endian numbers, strings with a LEB128 length. */
 public final class RowBinary {
-    private final ByteArrayOutputStream out = new ByteArrayOutputStream(256);
+    private byte[] bytes = new byte[512];
+    private int length;
 
     private RowBinary() {}
 
-    /** A row of {@code usage_minute} or {@code usage_hour}. */
-    public static byte[] usage(UsageRow row, long inputDigest, long revision) {
+    /**
+     * A row of {@code usage_minute} or {@code usage_hour} without what {@link #stamp} writes: its
+     * content, by which two versions of it are compared.
+     */
+    public static byte[] usage(UsageRow row) {
         RowBinary b = new RowBinary();
         b.string(row.cluster());
         b.string(row.host());
@@ -26,8 +32,8 @@ public final class RowBinary {
         b.number(row.existsMs(), 8);
         b.string(row.gpuUuid());
         b.string(row.gpuModel());
-        b.number(inputDigest, 8);
-        b.number(revision, 8);
+        b.number(0, 8); // input digest
+        b.number(0, 8); // revision
         List<UsageRow.Holder> holders = row.holders();
         b.strings(holders, h -> h.bucket().name());
         b.strings(holders, UsageRow.Holder::runId);
@@ -49,7 +55,39 @@ public final class RowBinary {
         b.longs(holders, UsageRow.Holder::energyMj);
         b.longs(holders, UsageRow.Holder::heldIdleMs);
         b.numbers(holders, UsageRow.Holder::flags, 4);
-        return b.out.toByteArray();
+        return Arrays.copyOf(b.bytes, b.length);
+    }
+
+    /** Writes into a row of {@link #usage} which inputs it comes from and which version it is. */
+    public static void stamp(byte[] row, long inputDigest, long revision) {
+        ByteBuffer in = ByteBuffer.wrap(row).order(ByteOrder.LITTLE_ENDIAN);
+        skipString(in); // cluster
+        skipString(in); // host
+        in.getShort(); // GPU index
+        skipString(in); // unplaced run
+        in.getInt(); // window
+        in.getLong(); // existence
+        skipString(in); // UUID
+        skipString(in); // model
+        in.putLong(inputDigest).putLong(revision);
+    }
+
+    private static void skipString(ByteBuffer in) {
+        int size = readLength(in);
+        in.position(in.position() + size);
+    }
+
+    /** The length before a string. */
+    static int readLength(ByteBuffer in) {
+        int size = 0;
+        int shift = 0;
+        byte next = in.get();
+        while (next < 0) {
+            size |= (next & 0x7f) << shift;
+            shift += 7;
+            next = in.get();
+        }
+        return size | next << shift;
     }
 
     /** A row of {@code runs}; {@code withdrawn}: the run turned out not to be one. */
@@ -67,12 +105,12 @@ public final class RowBinary {
         b.string(run.name());
         b.string(run.state());
         Long submit = run.submitMs();
-        b.out.write(submit == null ? 1 : 0);
+        b.octet(submit == null ? 1 : 0);
         if (submit != null) {
             b.number(submit, 8);
         }
         b.number(run.startMs(), 8);
-        b.out.write(run.isOpen() ? 1 : 0);
+        b.octet(run.isOpen() ? 1 : 0);
         if (!run.isOpen()) {
             b.number(run.heldEndMs(), 8);
         }
@@ -81,10 +119,10 @@ public final class RowBinary {
         b.longs(run.scheduled(), Run.ScheduledSpan::startMs);
         b.longs(run.scheduled(), Run.ScheduledSpan::endMs);
         b.numbers(run.scheduled(), Run.ScheduledSpan::gpus, 4);
-        b.out.write(withdrawn ? 1 : 0);
+        b.octet(withdrawn ? 1 : 0);
         b.number(inputDigest, 8);
         b.number(revision, 8);
-        return b.out.toByteArray();
+        return Arrays.copyOf(b.bytes, b.length);
     }
 
     /** A row of {@code dead_letters}. */
@@ -99,7 +137,7 @@ public final class RowBinary {
         b.number(letter.getPosition(), 8);
         b.string(letter.getPayload());
         b.number(inputDigest, 8);
-        return b.out.toByteArray();
+        return Arrays.copyOf(b.bytes, b.length);
     }
 
     /** A row of {@code hosts}. */
@@ -119,27 +157,41 @@ public final class RowBinary {
         b.number(gpuCount, 4);
         b.string(gres);
         b.number(revision, 8);
-        return b.out.toByteArray();
+        return Arrays.copyOf(b.bytes, b.length);
     }
 
     private void string(String value) {
-        byte[] bytes = value.getBytes(StandardCharsets.UTF_8);
-        length(bytes.length);
-        out.write(bytes, 0, bytes.length);
+        byte[] text = value.getBytes(StandardCharsets.UTF_8);
+        length(text.length);
+        makeRoom(text.length);
+        System.arraycopy(text, 0, bytes, length, text.length);
+        length += text.length;
     }
 
-    private void length(int length) {
-        int rest = length;
+    private void length(int count) {
+        int rest = count;
         while (rest >= 0x80) {
-            out.write((rest & 0x7f) | 0x80);
+            octet((rest & 0x7f) | 0x80);
             rest >>>= 7;
         }
-        out.write(rest);
+        octet(rest);
     }
 
-    private void number(long value, int bytes) {
-        for (int i = 0; i < bytes; i++) {
-            out.write((int) (value >>> (8 * i)) & 0xff);
+    private void octet(int value) {
+        makeRoom(1);
+        bytes[length++] = (byte) value;
+    }
+
+    private void number(long value, int size) {
+        makeRoom(size);
+        for (int i = 0; i < size; i++) {
+            bytes[length++] = (byte) (value >>> (8 * i));
+        }
+    }
+
+    private void makeRoom(int more) {
+        if (length + more > bytes.length) {
+            bytes = Arrays.copyOf(bytes, 2 * (length + more));
         }
     }
 

@@ -31,15 +31,7 @@ record UsageRowKey(
     }
 
     private static String string(ByteBuffer in) {
-        int length = 0;
-        int shift = 0;
-        byte next = in.get();
-        while (next < 0) {
-            length |= (next & 0x7f) << shift;
-            shift += 7;
-            next = in.get();
-        }
-        byte[] text = new byte[length | next << shift];
+        byte[] text = new byte[RowBinary.readLength(in)];
         in.get(text);
         return new String(text, StandardCharsets.UTF_8);
     }

@@ -126,7 +126,7 @@ public final class SampleSeries {
      */
     public boolean add(long atMs, long coverMs, String card, long[] values, int from) {
         int number = number(card);
-        int at = firstFrom(atMs);
+        int at = size == 0 || atMs > atMs(size - 1) ? size : firstFrom(atMs);
         if (at < size && atMs(at) == atMs) {
             return merge(at, coverMs, number, values, from);
         }
@@ -158,11 +158,17 @@ public final class SampleSeries {
     }
 
     private void insert(int at) {
-        if ((size + 1) * WIDTH > data.length) {
-            data = Arrays.copyOf(data, Math.max(16, 2 * size) * WIDTH);
+        makeRoom(1);
+        if (at < size) {
+            System.arraycopy(data, at * WIDTH, data, (at + 1) * WIDTH, (size - at) * WIDTH);
         }
-        System.arraycopy(data, at * WIDTH, data, (at + 1) * WIDTH, (size - at) * WIDTH);
         size++;
+    }
+
+    private void makeRoom(int samples) {
+        if ((size + samples) * WIDTH > data.length) {
+            data = Arrays.copyOf(data, Math.max(16, Math.max(2 * size, size + samples)) * WIDTH);
+        }
     }
 
     private boolean merge(int at, long coverMs, int number, long[] values, int from) {
@@ -209,6 +215,16 @@ public final class SampleSeries {
 
     /** Adds samples {@code [from, to)} of another series. */
     public void addAll(SampleSeries other, int from, int to) {
+        boolean goesOn = size == 0 || (from < to && other.atMs(from) > atMs(size - 1));
+        if (goesOn && (size == 0 || cards == other.cards)) {
+            // The numbers of the cards are those of the other series: rows are taken as they are.
+            makeRoom(to - from);
+            System.arraycopy(other.data, from * WIDTH, data, size * WIDTH, (to - from) * WIDTH);
+            size += to - from;
+            cards = other.cards;
+            hasUnnamed |= other.hasUnnamed;
+            return;
+        }
         for (int i = from; i < to; i++) {
             int row = i * WIDTH;
             add(other.data[row], other.coverMs(i), other.card(i), other.data, row + VALUES);
