@@ -2,6 +2,7 @@ package io.gpuledger.attribution;
 
 import io.gpuledger.flink.SinkRow;
 import io.gpuledger.flink.WireMessage;
+import org.apache.flink.api.common.typeinfo.TypeInformation;
 import org.apache.flink.api.connector.sink2.Sink;
 import org.apache.flink.streaming.api.datastream.BroadcastStream;
 import org.apache.flink.streaming.api.datastream.DataStream;
@@ -55,8 +56,11 @@ public final class AttributionGraph {
                                 jobs.getSideOutput(RecordRouter.HOSTS),
                                 scrapes.getSideOutput(RecordRouter.HOSTS))
                         .keyBy(HostInput::key)
-                        .connect(heartbeats)
-                        .process(new HostAttributor(settings))
+                        .connect(jobs.getSideOutput(RecordRouter.HEARTBEATS).broadcast())
+                        .transform(
+                                HostAttributor.UID,
+                                TypeInformation.of(SinkRow.class),
+                                new HostOperator(new HostAttributor(settings)))
                         .uid(HostAttributor.UID)
                         .name(HostAttributor.UID);
         usage.union(

@@ -120,6 +120,10 @@ public final class HostAttributor
         }
     }
 
+    HostStore store() {
+        return store;
+    }
+
     @Override
     public void snapshotState(FunctionSnapshotContext context) throws Exception {
         generations.update(List.of(generation));
@@ -128,7 +132,7 @@ public final class HostAttributor
     @Override
     public void open(OpenContext context) {
         decoder = new ScrapeDecoder(new RecordLimits(settings));
-        store = new HostStore(getRuntimeContext(), decoder);
+        store = new HostStore(getRuntimeContext());
         effects = new SampleEffects(settings.readingRules());
         minutes =
                 new WrittenWindows(
@@ -177,6 +181,7 @@ public final class HostAttributor
             fresh.generation = generation;
             memory = store.create(key, fresh);
         }
+        memory.isSaved = false;
         boolean live = context.currentWatermark() != Long.MIN_VALUE;
         switch (input.kind) {
             case HostInput.SAMPLES -> samples(memory, input, live, context, out);
@@ -185,14 +190,12 @@ public final class HostAttributor
                 HostFacts before = live ? factsOf(memory, context) : null;
                 inventory(memory, input, context);
                 touchChange(memory, before, context, out);
-                store.saveHost(memory);
             }
             case HostInput.RUN -> {
                 memory.takeIn();
                 HostFacts before = live ? factsOf(memory, context) : null;
                 run(memory, Objects.requireNonNull(input.run, "a run"), context);
                 touchChange(memory, before, context, out);
-                store.saveHost(memory);
             }
             default -> throw new IllegalStateException("host input of kind " + input.kind);
         }
@@ -202,7 +205,6 @@ public final class HostAttributor
         if (memory.host.tickAtMs == Long.MIN_VALUE) {
             long now = live ? context.currentWatermark() : input.observedAtMs;
             setTick(memory.host, now, context);
-            store.saveHost(memory);
         }
     }
 
@@ -223,7 +225,7 @@ public final class HostAttributor
                 goesOn(memory, scrape, live, context)
                         || takeAnew(memory, scrape, live, context, out);
         if (fresh) {
-            store.keep(memory, input.scrape);
+            memory.unpacked++;
         }
         (fresh || scrape.layout().size() == 0 ? used : duplicate).inc();
     }
@@ -500,6 +502,7 @@ public final class HostAttributor
             return;
         }
         memory.takeIn();
+        memory.isSaved = false;
         if (timestamp == FIRST_WATERMARK) {
             touchAllThatExists(memory, context);
             return;
@@ -670,7 +673,6 @@ public final class HostAttributor
         }
         touchNewlyKnown(memory, context);
         setTick(host, watermark, context);
-        store.saveHost(memory);
     }
 
     /** A slot that is still to come may have been reserved, or its node down, before. */
@@ -709,7 +711,6 @@ public final class HostAttributor
         }
         host.knownFromMs = known.stream().mapToLong(Span::startMs).toArray();
         host.knownToMs = known.stream().mapToLong(Span::endMs).toArray();
-        store.saveHost(memory);
     }
 
     /**

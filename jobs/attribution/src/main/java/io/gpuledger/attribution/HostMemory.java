@@ -32,8 +32,11 @@ final class HostMemory {
     /** Some run has devices whose position is not told. */
     boolean isCounted;
 
-    /** Scrapes that are in state as they came. */
+    /** Scrapes that are in no chunk. */
     int unpacked;
+
+    /** State knows all that is in here. */
+    boolean isSaved = true;
 
     /** Of samples from here on all are in {@link Track#recent}. */
     long recentFromMs = Long.MIN_VALUE;

@@ -11,10 +11,9 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
+import java.util.function.Consumer;
 import org.apache.flink.api.common.functions.RuntimeContext;
 import org.apache.flink.api.common.serialization.SerializerConfigImpl;
-import org.apache.flink.api.common.state.ListState;
-import org.apache.flink.api.common.state.ListStateDescriptor;
 import org.apache.flink.api.common.state.MapState;
 import org.apache.flink.api.common.state.MapStateDescriptor;
 import org.apache.flink.api.common.state.ValueState;
@@ -26,17 +25,17 @@ import org.apache.flink.api.common.typeutils.TypeSerializer;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The state of hosts, and the memory of those in use. A scrape is appended to its host's list as it
- * came and nothing else is written for it: the list is cheap on every backend. Once it is long
- * enough, or its hour is over, its samples are packed into a chunk, which is not written again
- * unless a late sample belongs into it.
+ * The state of hosts, and the memory of those in use. Samples come into memory only; at a
+ * checkpoint the latest of each host are packed into its tail. Once there are many, or their hour
+ * is over, they are packed into a chunk, which is not written again unless a late sample belongs
+ * into it.
  */
 final class HostStore {
     private static final long HOUR_MS = 3_600_000;
     private static final int HOSTS_IN_MEMORY = 4_096;
 
-    /** Scrapes that are kept as they came; unpacking them is what a restart has to do. */
-    private static final int MOST_UNPACKED = 128;
+    /** Scrapes of a tail: it is packed anew at every checkpoint. */
+    private static final int LONGEST_TAIL = 128;
 
     private final ValueState<HostState> host;
     private final MapState<String, HostRunState> runs;
@@ -44,33 +43,30 @@ final class HostStore {
     private final MapState<Integer, SeriesState> series;
     private final MapState<Long, SampleHour> sampleHours;
     private final MapState<Long, SampleChunk> chunks;
-    private final ListState<byte[]> scrapes;
+    private final ValueState<byte[]> tail;
     private final TypeSerializer<HostState> hostCopier;
     private final TypeSerializer<SeriesState> seriesCopier;
-    private final ScrapeDecoder decoder;
 
-    private final Map<String, HostMemory> inMemory =
-            new LinkedHashMap<>(64, 0.75f, true) {
-                private static final long serialVersionUID = 1L;
+    /** In the order of use. */
+    private final LinkedHashMap<String, HostMemory> inMemory = new LinkedHashMap<>(64, 0.75f, true);
 
-                @Override
-                protected boolean removeEldestEntry(Map.Entry<String, HostMemory> eldest) {
-                    return size() > HOSTS_IN_MEMORY;
-                }
+    private Consumer<String> toKey =
+            key -> {
+                throw new IllegalStateException("no operator is there yet");
             };
 
-    HostStore(RuntimeContext context, ScrapeDecoder decoder) {
-        this.decoder = decoder;
+    HostStore(RuntimeContext context) {
         host = context.getState(new ValueStateDescriptor<>("host", type(HostState.class)));
         runs = map(context, "runs", Types.STRING, type(HostRunState.class));
         inventories = map(context, "inventories", Types.STRING, type(InventoryState.class));
         series = map(context, "series", Types.INT, type(SeriesState.class));
         sampleHours = map(context, "sample-hours", Types.LONG, type(SampleHour.class));
         chunks = map(context, "sample-chunks", Types.LONG, type(SampleChunk.class));
-        scrapes =
-                context.getListState(
-                        new ListStateDescriptor<>(
-                                "scrapes", PrimitiveArrayTypeInfo.BYTE_PRIMITIVE_ARRAY_TYPE_INFO));
+        tail =
+                context.getState(
+                        new ValueStateDescriptor<>(
+                                "sample-tail",
+                                PrimitiveArrayTypeInfo.BYTE_PRIMITIVE_ARRAY_TYPE_INFO));
         hostCopier = type(HostState.class).createSerializer(new SerializerConfigImpl());
         seriesCopier = type(SeriesState.class).createSerializer(new SerializerConfigImpl());
     }
@@ -84,6 +80,10 @@ final class HostStore {
         return context.getMapState(new MapStateDescriptor<>(name, key, value));
     }
 
+    void changeKeysWith(Consumer<String> setter) {
+        toKey = setter;
+    }
+
     /** The host of the current key, null when nothing is known of it. */
     @Nullable HostMemory get(String key) throws Exception {
         HostMemory memory = inMemory.get(key);
@@ -93,7 +93,7 @@ final class HostStore {
                 return null;
             }
             memory = load(new HostMemory(hostCopier.copy(saved)));
-            inMemory.put(key, memory);
+            put(key, memory);
         }
         return memory;
     }
@@ -101,14 +101,31 @@ final class HostStore {
     /** A host that was not known. */
     HostMemory create(String key, HostState fresh) throws Exception {
         HostMemory memory = new HostMemory(fresh);
-        inMemory.put(key, memory);
-        save(memory);
+        memory.isSaved = false;
+        put(key, memory);
         return memory;
     }
 
-    /** All hosts in memory. */
-    Iterable<HostMemory> inMemory() {
-        return inMemory.values();
+    /** The one longest unused makes room. */
+    private void put(String key, HostMemory memory) throws Exception {
+        if (inMemory.size() >= HOSTS_IN_MEMORY) {
+            Map.Entry<String, HostMemory> eldest = inMemory.entrySet().iterator().next();
+            toKey.accept(eldest.getKey());
+            save(eldest.getValue());
+            inMemory.remove(eldest.getKey());
+            toKey.accept(key);
+        }
+        inMemory.put(key, memory);
+    }
+
+    /** Makes state of all that memory knows. */
+    void saveAll() throws Exception {
+        for (Map.Entry<String, HostMemory> entry : inMemory.entrySet()) {
+            if (!entry.getValue().isSaved) {
+                toKey.accept(entry.getKey());
+                save(entry.getValue());
+            }
+        }
     }
 
     private HostMemory load(HostMemory memory) throws Exception {
@@ -128,9 +145,9 @@ final class HostStore {
                     excerpt(memory, memory.recentFromMs, memory.recentFromMs);
             memory.tracks.forEach(t -> t.recent = last.getOrDefault(t.id, t.recent));
         }
-        for (byte[] encoded : scrapes.get()) {
-            take(memory, decoder.decode(encoded));
-            memory.unpacked++;
+        byte[] latest = tail.value();
+        if (latest != null) {
+            unpackTail(memory, SamplePacking.unpack(latest, memory.states()));
         }
         for (Track track : memory.tracks) {
             for (long at : track.series.cardLastMs) {
@@ -138,6 +155,17 @@ final class HostStore {
             }
         }
         return memory;
+    }
+
+    private static void unpackTail(HostMemory memory, Map<Integer, SampleSeries> latest) {
+        for (Track track : memory.tracks) {
+            SampleSeries samples = latest.getOrDefault(track.id, new SampleSeries(0));
+            int late = samples.firstFrom(memory.host.packedToMs + 1);
+            track.late.addAll(samples, 0, late);
+            track.recent.addAll(samples, 0, samples.size());
+            track.recent = lastOfEachField(track.recent, memory.recentFromMs);
+            memory.unpacked = Math.max(memory.unpacked, samples.size());
+        }
     }
 
     /** What the first release kept in another form. */
@@ -161,7 +189,7 @@ final class HostStore {
                         .mapToLong(t -> t.series.lastMs())
                         .max()
                         .orElse(Long.MIN_VALUE);
-        save(memory);
+        memory.isSaved = false;
     }
 
     /** Puts the samples of a scrape where they belong in memory; again if they are there. */
@@ -191,14 +219,8 @@ final class HostStore {
         }
     }
 
-    /** Keeps a scrape that memory has taken. */
-    void keep(HostMemory memory, byte[] encoded) throws Exception {
-        scrapes.add(encoded);
-        memory.unpacked++;
-    }
-
     boolean isFull(HostMemory memory) {
-        return memory.unpacked >= MOST_UNPACKED;
+        return memory.unpacked >= LONGEST_TAIL;
     }
 
     /** Packs all that came since the last time. */
@@ -230,9 +252,8 @@ final class HostStore {
             }
         }
         memory.host.packedToMs = Math.max(memory.host.packedToMs, last);
-        scrapes.clear();
         memory.unpacked = 0;
-        save(memory);
+        memory.isSaved = false;
     }
 
     /** Late samples go into the chunk of their time; where their hour has none into a new one. */
@@ -470,16 +491,38 @@ final class HostStore {
         }
     }
 
-    void save(HostMemory memory) throws Exception {
+    private void save(HostMemory memory) throws Exception {
+        memory.takeIn();
         host.update(hostCopier.copy(memory.host));
         for (Track track : memory.tracks) {
             series.put(track.id, seriesCopier.copy(track.series));
         }
+        if (memory.unpacked == 0) {
+            tail.clear();
+        } else {
+            tail.update(packTail(memory));
+        }
+        memory.isSaved = true;
     }
 
-    /** Only the small facts, not what is known of its series. */
-    void saveHost(HostMemory memory) throws Exception {
-        host.update(hostCopier.copy(memory.host));
+    private static byte[] packTail(HostMemory memory) {
+        Map<Integer, SampleSeries> latest = new TreeMap<>();
+        for (Track track : memory.tracks) {
+            SampleSeries samples = track.late;
+            int from = track.recent.firstFrom(memory.host.packedToMs + 1);
+            if (!samples.isEmpty()) {
+                samples = new SampleSeries(samples.size() + track.recent.size() - from);
+                samples.addAll(track.late, 0, track.late.size());
+                samples.addAll(track.recent, from, track.recent.size());
+                from = 0;
+            } else {
+                samples = track.recent;
+            }
+            latest.put(track.id, samples);
+        }
+        boolean late = memory.tracks.stream().anyMatch(t -> !t.late.isEmpty());
+        long from = late ? Long.MIN_VALUE : memory.host.packedToMs + 1;
+        return SamplePacking.pack(latest, memory.states(), from, Long.MAX_VALUE);
     }
 
     void putRun(HostMemory memory, HostRunState run) throws Exception {
@@ -578,7 +621,7 @@ final class HostStore {
         series.clear();
         sampleHours.clear();
         chunks.clear();
-        scrapes.clear();
+        tail.clear();
         inMemory.remove(key);
     }
 }

@@ -18,7 +18,6 @@ import org.apache.flink.api.java.functions.KeySelector;
 import org.apache.flink.runtime.checkpoint.OperatorSubtaskState;
 import org.apache.flink.runtime.state.KeyGroupRangeAssignment;
 import org.apache.flink.runtime.state.heap.HeapKeyedStateBackend;
-import org.apache.flink.streaming.api.functions.co.KeyedBroadcastProcessFunction;
 import org.apache.flink.streaming.api.operators.AbstractStreamOperator;
 import org.apache.flink.streaming.api.operators.ProcessOperator;
 import org.apache.flink.streaming.api.operators.co.CoBroadcastWithKeyedOperator;
@@ -103,13 +102,14 @@ final class LiveRun {
         for (int i = 0; i < parallelism; i++) {
             assemblers.add(
                     new Keyed<>(
-                            new RunAssembler(settings),
+                            new CoBroadcastWithKeyedOperator<>(
+                                    new RunAssembler(settings), List.of(RunAssembler.KNOWN)),
                             JobInput::key,
                             i,
                             from == null ? null : from.assemblers()));
             attributors.add(
                     new Keyed<>(
-                            new HostAttributor(settings, core),
+                            new HostOperator(new HostAttributor(settings, core)),
                             HostInput::key,
                             i,
                             from == null ? null : from.attributors()));
@@ -214,8 +214,11 @@ final class LiveRun {
         return new Checkpoint(a, h);
     }
 
+    private long countings = 1_000;
+
     /** Entries of keyed state, of all keys. */
-    int stateEntries() {
+    int stateEntries() throws Exception {
+        checkpoint(++countings); // what is in memory only becomes state
         int entries = 0;
         for (Keyed<?, ?> keyed : keyed()) {
             AbstractStreamOperator<?> operator = keyed.harness.getOperator();
@@ -398,13 +401,11 @@ final class LiveRun {
         private final List<Channel<HostInput>> out = new ArrayList<>();
 
         Keyed(
-                KeyedBroadcastProcessFunction<String, I, HeartbeatInput, O> function,
+                CoBroadcastWithKeyedOperator<String, I, HeartbeatInput, O> operator,
                 KeySelector<I, String> key,
                 int subtask,
                 @Nullable List<OperatorSubtaskState> from)
                 throws Exception {
-            CoBroadcastWithKeyedOperator<String, I, HeartbeatInput, O> operator =
-                    new CoBroadcastWithKeyedOperator<>(function, List.of(RunAssembler.KNOWN));
             harness =
                     new KeyedBroadcastOperatorTestHarness<>(
                             operator, key, Types.STRING, MAX_PARALLELISM, parallelism, subtask);
