@@ -163,7 +163,7 @@ final class HostStore {
             int late = samples.firstFrom(memory.host.packedToMs + 1);
             track.late.addAll(samples, 0, late);
             track.recent.addAll(samples, 0, samples.size());
-            track.recent = lastOfEachField(track.recent, memory.recentFromMs);
+            track.recent.dropBefore(memory.recentFromMs);
             memory.unpacked = Math.max(memory.unpacked, samples.size());
         }
     }
@@ -207,7 +207,7 @@ final class HostStore {
                 track.late.add(at, scrape.coverMs(), layout.uuids[i], scrape.values(), from);
             }
             if (at < memory.recentFromMs) {
-                track.recent = lastOfEachField(track.recent, memory.recentFromMs);
+                track.recent.dropBefore(memory.recentFromMs);
             }
             int slot = memory.slot(layout.gpuIndex[i]);
             memory.host.slotFirstMs[slot] = Math.min(memory.host.slotFirstMs[slot], at);
@@ -319,24 +319,9 @@ final class HostStore {
         }
         long from = memory.host.chunkMs[c];
         for (Track track : memory.tracks) {
-            track.recent = lastOfEachField(track.recent, from);
+            track.recent.dropBefore(from);
         }
         memory.recentFromMs = from;
-    }
-
-    /** All from an instant on, and of each field the last value before it. */
-    private static SampleSeries lastOfEachField(SampleSeries samples, long fromMs) {
-        int cut = samples.firstFrom(fromMs);
-        SampleSeries kept = new SampleSeries(samples.size() - cut + SampleSeries.FIELDS);
-        int missing = (1 << SampleSeries.FIELDS) - 1;
-        for (int i = cut - 1; i >= 0 && missing != 0; i--) {
-            if ((missing & samples.fieldsOf(i)) != 0) {
-                kept.addAll(samples, i, i + 1);
-                missing &= ~samples.fieldsOf(i);
-            }
-        }
-        kept.addAll(samples, cut, samples.size());
-        return kept;
     }
 
     /** Number of the chunk that has the samples of an instant, -1 when it is before them all. */
@@ -485,7 +470,7 @@ final class HostStore {
         memory.excerpt = null;
         if (memory.recentFromMs < instantMs) {
             for (Track track : memory.tracks) {
-                track.recent = lastOfEachField(track.recent, instantMs);
+                track.recent.dropBefore(instantMs);
             }
             memory.recentFromMs = instantMs;
         }

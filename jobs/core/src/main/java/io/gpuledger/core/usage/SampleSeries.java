@@ -231,10 +231,24 @@ public final class SampleSeries {
         }
     }
 
-    /** Forgets the first samples. */
-    public void dropFirst(int count) {
-        size -= count;
-        System.arraycopy(data, count * WIDTH, data, 0, size * WIDTH);
+    /** Forgets what is before an instant, but for the last value of each field. */
+    public void dropBefore(long instantMs) {
+        int cut = firstFrom(instantMs);
+        int missing = (1 << FIELDS) - 1;
+        int[] kept = new int[FIELDS];
+        int count = 0;
+        for (int i = cut - 1; i >= 0 && missing != 0; i--) {
+            if ((missing & fieldsOf(i)) != 0) {
+                missing &= ~fieldsOf(i);
+                kept[count++] = i;
+            }
+        }
+        for (int k = 0; k < count; k++) {
+            int from = kept[count - 1 - k];
+            System.arraycopy(data, from * WIDTH, data, k * WIDTH, WIDTH);
+        }
+        System.arraycopy(data, cut * WIDTH, data, count * WIDTH, (size - cut) * WIDTH);
+        size = count + size - cut;
     }
 
     /** Which of the fields a sample has, a bit each. */
