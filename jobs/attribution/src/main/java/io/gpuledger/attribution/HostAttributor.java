@@ -65,6 +65,9 @@ public final class HostAttributor
     /** Fires with the first watermark, whatever that is. */
     private static final long FIRST_WATERMARK = Long.MIN_VALUE + 1;
 
+    /** The same once there was one. */
+    private static final long NEXT_WATERMARK = Long.MIN_VALUE + 2;
+
     /** How often a host is looked at for what changes by itself. */
     private static final long TICK_MS = 5 * WINDOW_MS;
 
@@ -184,18 +187,14 @@ public final class HostAttributor
         memory.isSaved = false;
         boolean live = context.currentWatermark() != Long.MIN_VALUE;
         switch (input.kind) {
-            case HostInput.SAMPLES -> samples(memory, input, live, context, out);
+            case HostInput.SAMPLES -> samples(memory, input, live, context);
             case HostInput.INVENTORY -> {
-                memory.takeIn();
-                HostFacts before = live ? factsOf(memory, context) : null;
+                noteFacts(memory, live, context);
                 inventory(memory, input, context);
-                touchChange(memory, before, context, out);
             }
             case HostInput.RUN -> {
-                memory.takeIn();
-                HostFacts before = live ? factsOf(memory, context) : null;
+                noteFacts(memory, live, context);
                 run(memory, Objects.requireNonNull(input.run, "a run"), context);
-                touchChange(memory, before, context, out);
             }
             default -> throw new IllegalStateException("host input of kind " + input.kind);
         }
@@ -208,12 +207,7 @@ public final class HostAttributor
         }
     }
 
-    private void samples(
-            HostMemory memory,
-            HostInput input,
-            boolean live,
-            ReadOnlyContext context,
-            Collector<SinkRow> out)
+    private void samples(HostMemory memory, HostInput input, boolean live, ReadOnlyContext context)
             throws Exception {
         Scrape scrape = decoder.decode(input.scrape);
         if (memory.unpacked > 0 && (store.isFull(memory) || beginsAnHour(memory, scrape))) {
@@ -222,8 +216,7 @@ public final class HostAttributor
             store.trim(memory, live ? written - 2 * WINDOW_MS : memory.lastSampleMs);
         }
         boolean fresh =
-                goesOn(memory, scrape, live, context)
-                        || takeAnew(memory, scrape, live, context, out);
+                goesOn(memory, scrape, live, context) || takeAnew(memory, scrape, live, context);
         if (fresh) {
             memory.unpacked++;
         }
@@ -261,9 +254,8 @@ public final class HostAttributor
             }
         }
         memory.takeNext(scrape, applied);
-        if (live && !isTouched(memory, from, at, context)) {
-            touch(from, at, context);
-            memory.touchedMs = floor(at, WINDOW_MS);
+        if (live) {
+            touch(memory, from, at, context);
         }
         return true;
     }
@@ -277,19 +269,12 @@ public final class HostAttributor
 
     /** Any other scrape. Tells whether it said anything that was not known. */
     private boolean takeAnew(
-            HostMemory memory,
-            Scrape scrape,
-            boolean live,
-            ReadOnlyContext context,
-            Collector<SinkRow> out)
+            HostMemory memory, Scrape scrape, boolean live, ReadOnlyContext context)
             throws Exception {
         memory.takeIn();
         ScrapeLayout layout = scrape.layout();
         long at = scrape.observedAtMs();
-        HostFacts before =
-                live && (renames(memory, scrape) || placesAnew(memory, scrape))
-                        ? factsOf(memory, context)
-                        : null;
+        noteFacts(memory, live && (renames(memory, scrape) || placesAnew(memory, scrape)), context);
         boolean inOrder = at > memory.lastSampleMs;
         boolean fresh = inOrder && layout.size() > 0;
         if (live) {
@@ -302,12 +287,16 @@ public final class HostAttributor
                 }
                 fresh = true;
                 for (Span span : effects.of(scrape, i, track, memory.tracks, near)) {
-                    touch(span.startMs(), span.endMs(), context);
+                    touch(memory, span.startMs(), span.endMs(), context);
                 }
                 if (track.series.differsInSlices(layout.slices[i], layout.slicesPerGpu[i], at)) {
                     // Which part of its card an instance is: that scales all it ever said.
                     memory.unapply();
-                    touch(Math.min(at, track.series.firstMs()), track.series.lastMs(at), context);
+                    touch(
+                            memory,
+                            Math.min(at, track.series.firstMs()),
+                            track.series.lastMs(at),
+                            context);
                 }
                 evidence(memory, layout.gpuIndex[i], at, at, context);
             }
@@ -321,7 +310,6 @@ public final class HostAttributor
         memory.apply(layout);
         memory.excerpt = null;
         memory.forgetFacts();
-        touchChange(memory, before, context, out);
         return true;
     }
 
@@ -387,7 +375,7 @@ public final class HostAttributor
 
     private void inventory(HostMemory memory, HostInput input, ReadOnlyContext context)
             throws Exception {
-        InventoryState known = store.inventories().get(input.contentKey);
+        InventoryState known = memory.inventories.get(input.contentKey);
         if (known == null) {
             known = new InventoryState();
             known.snapshot = input.snapshot;
@@ -397,9 +385,10 @@ public final class HostAttributor
             return;
         }
         used.inc();
-        store.inventories().put(input.contentKey, known);
+        memory.inventories.put(input.contentKey, known);
+        memory.changedInventories.add(input.contentKey);
         memory.forgetTimeline();
-        int count = WireConversion.inventory(known, input.observedAtMs, "").gpuCount();
+        int count = memory.said(input.contentKey, known).gpuCount();
         for (int i = 0; i < count; i++) {
             evidence(memory, i, input.observedAtMs, input.observedAtMs, context);
         }
@@ -420,7 +409,7 @@ public final class HostAttributor
         }
         long end = Math.max(run.endMs, run.overheadUntilMs);
         if (context.currentWatermark() == Long.MIN_VALUE && end > run.startMs) {
-            touch(run.startMs, end - 1, context);
+            touch(memory, run.startMs, end - 1, context);
         }
     }
 
@@ -430,32 +419,45 @@ public final class HostAttributor
         HostState host = memory.host;
         int i = memory.slot(slot);
         if (host.slotFirstMs[i] > host.slotLastMs[i]) {
-            touch(fromMs, toMs, context);
+            touch(memory, fromMs, toMs, context);
         } else {
             if (fromMs < host.slotFirstMs[i]) {
-                touch(fromMs, host.slotFirstMs[i], context);
+                touch(memory, fromMs, host.slotFirstMs[i], context);
             }
             if (toMs > host.slotLastMs[i]) {
-                touch(host.slotLastMs[i], toMs, context);
+                touch(memory, host.slotLastMs[i], toMs, context);
             }
         }
         host.slotFirstMs[i] = Math.min(host.slotFirstMs[i], fromMs);
         host.slotLastMs[i] = Math.max(host.slotLastMs[i], toMs);
     }
 
-    private void touchChange(
-            HostMemory memory,
-            @Nullable HostFacts before,
-            ReadOnlyContext context,
-            Collector<SinkRow> out)
+    /**
+     * Something may change the facts: with the next watermark they are compared with those of now.
+     * Many things may have come until then, and facts of all that is known are dear.
+     */
+    private void noteFacts(HostMemory memory, boolean compare, ReadOnlyContext context)
             throws Exception {
+        memory.takeIn();
+        if (compare && memory.before == null) {
+            memory.before = factsOf(memory, context);
+            context.timerService().registerEventTimeTimer(NEXT_WATERMARK);
+        }
+    }
+
+    /** Sets the timers of all windows in which what was learned since makes a difference. */
+    private void touchChange(HostMemory memory, OnTimerContext context, Collector<SinkRow> out)
+            throws Exception {
+        HostFacts before = memory.before;
         if (before == null) {
+            touchAllThatExists(memory, context); // it was forgotten meanwhile
             return;
         }
+        memory.before = null;
         long changeable = settings.changeableFromMs(context.currentWatermark());
         Span late = null;
         for (Span span : FactsChange.between(before, factsOf(memory, context))) {
-            touch(span.startMs(), span.endMs() - 1, context);
+            touch(memory, span.startMs(), span.endMs() - 1, context);
             if (span.startMs() < changeable) {
                 late = new Span(span.startMs(), Math.min(span.endMs(), changeable));
             }
@@ -475,13 +477,17 @@ public final class HostAttributor
      * Sets the timers of the windows from one instant to another, both included. Before the first
      * watermark nobody knows how much of a long time is closed: that one touches all of it again.
      */
-    private void touch(long fromMs, long toMs, ReadOnlyContext context) {
+    private void touch(HostMemory memory, long fromMs, long toMs, ReadOnlyContext context) {
+        if (isTouched(memory, fromMs, toMs, context)) {
+            return;
+        }
         long watermark = context.currentWatermark();
         long changeable = settings.changeableFromMs(watermark == Long.MIN_VALUE ? toMs : watermark);
         for (long window = floor(Math.max(fromMs, changeable), WINDOW_MS);
                 window <= toMs;
                 window += WINDOW_MS) {
             context.timerService().registerEventTimeTimer(window + WINDOW_MS + settings.settleMs());
+            memory.touchedMs = window;
         }
     }
 
@@ -505,6 +511,10 @@ public final class HostAttributor
         memory.isSaved = false;
         if (timestamp == FIRST_WATERMARK) {
             touchAllThatExists(memory, context);
+            return;
+        }
+        if (timestamp == NEXT_WATERMARK) {
+            touchChange(memory, context, out);
             return;
         }
         // Settle is whole minutes, so what is left over tells the kinds of timer apart.
@@ -531,12 +541,12 @@ public final class HostAttributor
         }
         for (HostFacts.Slot slot : factsOf(memory, context).slots().values()) {
             for (Span span : slot.exists()) {
-                touch(span.startMs(), span.endMs() - 1, context);
+                touch(memory, span.startMs(), span.endMs() - 1, context);
             }
         }
         for (HostRun run : memory.runs.values()) {
             // Devices without a position are no slot.
-            touch(run.startMs(), Math.max(run.endMs(), run.overheadUntilMs()) - 1, context);
+            touch(memory, run.startMs(), Math.max(run.endMs(), run.overheadUntilMs()) - 1, context);
         }
     }
 
@@ -660,7 +670,7 @@ public final class HostAttributor
         HostState host = memory.host;
         long changeable = settings.changeableFromMs(watermark);
         forget(memory, changeable, context);
-        if (host.slotIndex.length == 0 && !isToldOf(changeable)) {
+        if (host.slotIndex.length == 0 && !isToldOf(memory, changeable)) {
             clear(context);
             return;
         }
@@ -676,8 +686,8 @@ public final class HostAttributor
     }
 
     /** A slot that is still to come may have been reserved, or its node down, before. */
-    private boolean isToldOf(long changeable) throws Exception {
-        for (InventoryState said : store.inventories().values()) {
+    private static boolean isToldOf(HostMemory memory, long changeable) {
+        for (InventoryState said : memory.inventories.values()) {
             boolean lately = said.lastBefore(Long.MAX_VALUE) >= changeable;
             if (lately && !WireConversion.configures(said)) {
                 return true;
@@ -705,6 +715,7 @@ public final class HostAttributor
         }
         for (Span span : FactsChange.difference(before, known)) {
             touch(
+                    memory,
                     Math.max(span.startMs(), floor(first, WINDOW_MS)),
                     Math.min(span.endMs() - 1, last),
                     context);
@@ -750,7 +761,7 @@ public final class HostAttributor
         hours.dropBefore(changeable);
         store.dropSamplesBefore(memory, changeable);
         store.removeRunsBefore(memory, changeable);
-        store.forgetInventories(changeable, false);
+        memory.dropInventoriesBefore(changeable, false);
         memory.dropHintsBefore(changeable);
         memory.forgetTimeline();
         if (Arrays.stream(host.slotLastMs).allMatch(l -> l < changeable)) {
@@ -764,7 +775,6 @@ public final class HostAttributor
      * waits for that without a timer.
      */
     private void clear(OnTimerContext context) throws Exception {
-        store.forgetInventories(Long.MAX_VALUE, true);
         store.clear(context.getCurrentKey());
         minutes.clear();
         hours.clear();
@@ -791,7 +801,7 @@ public final class HostAttributor
         HostState host = memory.host;
         HostTimeline timeline = memory.timeline;
         if (timeline == null) {
-            timeline = HostTimeline.of(store.snapshots(), settings.schedulerGapMs());
+            timeline = HostTimeline.of(memory.snapshots(), settings.schedulerGapMs());
             memory.timeline = timeline;
         }
         List<HostFacts.JobHint> hints = new ArrayList<>();

@@ -1,6 +1,7 @@
 package io.gpuledger.attribution;
 
 import io.gpuledger.core.usage.HostFacts;
+import io.gpuledger.core.usage.HostInventory;
 import io.gpuledger.core.usage.HostRun;
 import io.gpuledger.core.usage.HostTimeline;
 import io.gpuledger.core.usage.SampleSeries;
@@ -8,10 +9,12 @@ import io.gpuledger.core.usage.UsageRow;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.HashMap;
+import java.util.HashSet;
 import java.util.IdentityHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import java.util.Set;
 import java.util.SortedMap;
 import java.util.TreeMap;
 import org.jspecify.annotations.Nullable;
@@ -28,6 +31,14 @@ final class HostMemory {
     final HostState host;
     final List<Track> tracks = new ArrayList<>();
     final Map<String, HostRun> runs = new HashMap<>();
+
+    /** What host snapshots said and when, by the digest of what they said. */
+    final Map<String, InventoryState> inventories = new HashMap<>();
+
+    /** Those that state does not have so. */
+    final Set<String> changedInventories = new HashSet<>();
+
+    private final Map<String, HostInventory> decoded = new HashMap<>();
 
     /** Some run has devices whose position is not told. */
     boolean isCounted;
@@ -46,6 +57,9 @@ final class HostMemory {
 
     @Nullable HostTimeline timeline;
     @Nullable HostFacts facts;
+
+    /** The facts before changes whose windows are still to be found. */
+    @Nullable HostFacts before;
 
     /** The latest sample that {@link #facts} know of. */
     long factsUntilMs = Long.MIN_VALUE;
@@ -100,6 +114,57 @@ final class HostMemory {
     void forgetTimeline() {
         timeline = null;
         facts = null;
+    }
+
+    /** What a host snapshot said. */
+    HostInventory said(String contentKey, InventoryState state) {
+        return decoded.computeIfAbsent(
+                contentKey, key -> WireConversion.inventory(state, 0, contentKey));
+    }
+
+    /** Every host snapshot. */
+    List<HostInventory> snapshots() {
+        List<HostInventory> snapshots = new ArrayList<>();
+        inventories.forEach(
+                (key, state) -> {
+                    HostInventory said = said(key, state);
+                    for (long at : state.atMs) {
+                        snapshots.add(said.at(at));
+                    }
+                });
+        return snapshots;
+    }
+
+    /** Of what was said before an instant, the last of each thing that snapshots say counts. */
+    void dropInventoriesBefore(long instantMs, boolean onlyConfiguration) {
+        long counted = Long.MIN_VALUE;
+        long stated = Long.MIN_VALUE;
+        long laidOut = Long.MIN_VALUE;
+        long named = Long.MIN_VALUE;
+        for (Map.Entry<String, InventoryState> entry : inventories.entrySet()) {
+            HostInventory said = said(entry.getKey(), entry.getValue());
+            long last = entry.getValue().lastBefore(instantMs);
+            counted = said.counts() ? Math.max(counted, last) : counted;
+            stated = said.tellsState() ? Math.max(stated, last) : stated;
+            laidOut = said.layout().isEmpty() ? laidOut : Math.max(laidOut, last);
+            named = said.cards().isEmpty() ? named : Math.max(named, last);
+        }
+        for (Map.Entry<String, InventoryState> entry : Map.copyOf(inventories).entrySet()) {
+            HostInventory said = said(entry.getKey(), entry.getValue());
+            InventoryState state = entry.getValue();
+            long last = state.lastBefore(instantMs);
+            boolean configuration =
+                    (!said.layout().isEmpty() && last == laidOut)
+                            || (!said.cards().isEmpty() && last == named);
+            boolean other =
+                    (said.counts() && last == counted) || (said.tellsState() && last == stated);
+            state.dropBefore(instantMs, configuration || (other && !onlyConfiguration));
+            changedInventories.add(entry.getKey());
+            if (state.atMs.length == 0) {
+                inventories.remove(entry.getKey());
+                decoded.remove(entry.getKey());
+            }
+        }
     }
 
     /** The samples in memory, by the number of their series. */

@@ -1,12 +1,10 @@
 package io.gpuledger.attribution;
 
 import io.gpuledger.core.run.Holding;
-import io.gpuledger.core.usage.HostInventory;
 import io.gpuledger.core.usage.HostRun;
 import io.gpuledger.core.usage.SampleSeries;
 import java.util.ArrayList;
 import java.util.Arrays;
-import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -46,6 +44,7 @@ final class HostStore {
     private final ValueState<byte[]> tail;
     private final TypeSerializer<HostState> hostCopier;
     private final TypeSerializer<SeriesState> seriesCopier;
+    private final TypeSerializer<InventoryState> inventoryCopier;
 
     /** In the order of use. */
     private final LinkedHashMap<String, HostMemory> inMemory = new LinkedHashMap<>(64, 0.75f, true);
@@ -68,6 +67,7 @@ final class HostStore {
                                 "sample-tail",
                                 PrimitiveArrayTypeInfo.BYTE_PRIMITIVE_ARRAY_TYPE_INFO));
         hostCopier = type(HostState.class).createSerializer(new SerializerConfigImpl());
+        inventoryCopier = type(InventoryState.class).createSerializer(new SerializerConfigImpl());
         seriesCopier = type(SeriesState.class).createSerializer(new SerializerConfigImpl());
     }
 
@@ -101,6 +101,7 @@ final class HostStore {
     /** A host that was not known. */
     HostMemory create(String key, HostState fresh) throws Exception {
         HostMemory memory = new HostMemory(fresh);
+        loadInventories(memory); // configuration waits for whoever comes back
         memory.isSaved = false;
         put(key, memory);
         return memory;
@@ -135,6 +136,7 @@ final class HostStore {
         if (memory.host.sampleHours.length > 0) {
             packHours(memory);
         }
+        loadInventories(memory);
         for (HostRunState run : runs.values()) {
             memory.runs.put(run.runId, run.toCore(memory.host.host));
         }
@@ -155,6 +157,12 @@ final class HostStore {
             }
         }
         return memory;
+    }
+
+    private void loadInventories(HostMemory memory) throws Exception {
+        for (Map.Entry<String, InventoryState> entry : inventories.entries()) {
+            memory.inventories.put(entry.getKey(), inventoryCopier.copy(entry.getValue()));
+        }
     }
 
     private static void unpackTail(HostMemory memory, Map<Integer, SampleSeries> latest) {
@@ -478,6 +486,7 @@ final class HostStore {
 
     private void save(HostMemory memory) throws Exception {
         memory.takeIn();
+        saveInventories(memory);
         host.update(hostCopier.copy(memory.host));
         for (Track track : memory.tracks) {
             series.put(track.id, seriesCopier.copy(track.series));
@@ -545,68 +554,30 @@ final class HostStore {
         count(memory);
     }
 
-    /** Every host snapshot of the current host. */
-    List<HostInventory> snapshots() throws Exception {
-        List<HostInventory> snapshots = new ArrayList<>();
-        for (Map.Entry<String, InventoryState> entry : inventories.entries()) {
-            for (long at : entry.getValue().atMs) {
-                snapshots.add(WireConversion.inventory(entry.getValue(), at, entry.getKey()));
-            }
-        }
-        return snapshots;
-    }
-
-    MapState<String, InventoryState> inventories() {
-        return inventories;
-    }
-
-    /** Of what was said before an instant, the last of each thing that snapshots say counts. */
-    void forgetInventories(long changeable, boolean onlyConfiguration) throws Exception {
-        long counted = Long.MIN_VALUE;
-        long stated = Long.MIN_VALUE;
-        long laidOut = Long.MIN_VALUE;
-        long named = Long.MIN_VALUE;
-        Map<String, HostInventory> decoded = new HashMap<>();
-        for (Map.Entry<String, InventoryState> entry : inventories.entries()) {
-            HostInventory said = WireConversion.inventory(entry.getValue(), 0, entry.getKey());
-            decoded.put(entry.getKey(), said);
-            long last = entry.getValue().lastBefore(changeable);
-            counted = said.counts() ? Math.max(counted, last) : counted;
-            stated =
-                    said.availability() == HostInventory.Availability.UNSAID
-                            ? stated
-                            : Math.max(stated, last);
-            laidOut = said.layout().isEmpty() ? laidOut : Math.max(laidOut, last);
-            named = said.cards().isEmpty() ? named : Math.max(named, last);
-        }
-        for (Map.Entry<String, HostInventory> entry : decoded.entrySet()) {
-            HostInventory said = entry.getValue();
-            InventoryState state = inventories.get(entry.getKey());
-            long last = state.lastBefore(changeable);
-            boolean configuration =
-                    (!said.layout().isEmpty() && last == laidOut)
-                            || (!said.cards().isEmpty() && last == named);
-            boolean other =
-                    (said.counts() && last == counted)
-                            || (said.availability() != HostInventory.Availability.UNSAID
-                                    && last == stated);
-            state.dropBefore(changeable, configuration || (other && !onlyConfiguration));
-            if (state.atMs.length == 0) {
-                inventories.remove(entry.getKey());
+    private void saveInventories(HostMemory memory) throws Exception {
+        for (String key : memory.changedInventories) {
+            InventoryState state = memory.inventories.get(key);
+            if (state == null) {
+                inventories.remove(key);
             } else {
-                inventories.put(entry.getKey(), state);
+                inventories.put(key, inventoryCopier.copy(state));
             }
         }
+        memory.changedInventories.clear();
     }
 
-    /** Nothing of the current host stays but its inventories. */
-    void clear(String key) {
+    /** Nothing of the current host stays but what the site configured. */
+    void clear(String key) throws Exception {
+        HostMemory memory = inMemory.remove(key);
+        if (memory != null) {
+            memory.dropInventoriesBefore(Long.MAX_VALUE, true);
+            saveInventories(memory);
+        }
         host.clear();
         runs.clear();
         series.clear();
         sampleHours.clear();
         chunks.clear();
         tail.clear();
-        inMemory.remove(key);
     }
 }

@@ -264,7 +264,6 @@ final class WireConversion {
                 : HostInventory.Availability.AVAILABLE;
     }
 
-    /** GPUs and MIG instances, the fields in the order of {@link SampleSeries}. */
     /** Decoded by Avro; {@link ScrapeLayout#read} does the same for bytes like those before. */
     static Scrape scrape(HostScrapeRecord record, ScrapeLayout layout) {
         long[] values = new long[layout.size() * SampleSeries.FIELDS];

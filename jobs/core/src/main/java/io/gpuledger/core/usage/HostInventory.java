@@ -50,6 +50,20 @@ public record HostInventory(
      */
     public record Reservation(String name, long startMs, long endMs, boolean maintenance) {}
 
+    /** The same, said at another instant. */
+    public HostInventory at(long otherMs) {
+        return new HostInventory(
+                otherMs,
+                present,
+                availability,
+                gres,
+                shards,
+                layout,
+                cards,
+                reservations,
+                contentKey);
+    }
+
     /** GPUs that Slurm counts on this host, 0 also when it is absent or not said. */
     public int gpuCount() {
         if (!present || gres == null) {
@@ -60,6 +74,11 @@ public record HostInventory(
             count += typed.count();
         }
         return count;
+    }
+
+    /** The snapshot tells the node's state. */
+    public boolean tellsState() {
+        return availability != Availability.UNSAID;
     }
 
     /** The snapshot tells how many GPUs there are. */
