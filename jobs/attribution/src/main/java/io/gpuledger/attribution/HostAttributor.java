@@ -190,11 +190,11 @@ public final class HostAttributor
             case HostInput.SAMPLES -> samples(memory, input, live, context);
             case HostInput.INVENTORY -> {
                 noteFacts(memory, live, context);
-                inventory(memory, input, context);
+                inventory(memory, input, live, context);
             }
             case HostInput.RUN -> {
                 noteFacts(memory, live, context);
-                run(memory, Objects.requireNonNull(input.run, "a run"), context);
+                run(memory, Objects.requireNonNull(input.run, "a run"), live, context);
             }
             default -> throw new IllegalStateException("host input of kind " + input.kind);
         }
@@ -298,7 +298,7 @@ public final class HostAttributor
                             track.series.lastMs(at),
                             context);
                 }
-                evidence(memory, layout.gpuIndex[i], at, at, context);
+                evidence(memory, layout.gpuIndex[i], new Span(at, at), false, context);
             }
         } else {
             fresh = layout.size() > 0;
@@ -373,7 +373,8 @@ public final class HostAttributor
         return reaches && !reached;
     }
 
-    private void inventory(HostMemory memory, HostInput input, ReadOnlyContext context)
+    private void inventory(
+            HostMemory memory, HostInput input, boolean live, ReadOnlyContext context)
             throws Exception {
         InventoryState known = memory.inventories.get(input.contentKey);
         if (known == null) {
@@ -390,46 +391,44 @@ public final class HostAttributor
         memory.forgetTimeline();
         int count = memory.said(input.contentKey, known).gpuCount();
         for (int i = 0; i < count; i++) {
-            evidence(memory, i, input.observedAtMs, input.observedAtMs, context);
+            Span seen = new Span(input.observedAtMs, input.observedAtMs);
+            evidence(memory, i, seen, live, context);
         }
     }
 
-    private void run(HostMemory memory, HostRunState run, ReadOnlyContext context)
+    private void run(HostMemory memory, HostRunState run, boolean live, ReadOnlyContext context)
             throws Exception {
         store.putRun(memory, run);
         for (int i = 0; i < run.gpuIndex.length; i++) {
             if (run.holdingEndMs[i] > run.holdingStartMs[i]) {
-                evidence(
-                        memory,
-                        run.gpuIndex[i],
-                        run.holdingStartMs[i],
-                        run.holdingEndMs[i] - 1,
-                        context);
+                Span held = new Span(run.holdingStartMs[i], run.holdingEndMs[i] - 1);
+                evidence(memory, run.gpuIndex[i], held, live, context);
             }
         }
         long end = Math.max(run.endMs, run.overheadUntilMs);
-        if (context.currentWatermark() == Long.MIN_VALUE && end > run.startMs) {
+        if (!live && end > run.startMs) {
             touch(memory, run.startMs, end - 1, context);
         }
     }
 
-    /** Evidence of a slot: between it and what was known before, the slot existed as well. */
+    /**
+     * Evidence of a slot: between it and what was known before, the slot existed as well.
+     *
+     * @param compared the windows are found by comparing the facts
+     */
     private void evidence(
-            HostMemory memory, int slot, long fromMs, long toMs, ReadOnlyContext context) {
+            HostMemory memory, int slot, Span seen, boolean compared, ReadOnlyContext context) {
         HostState host = memory.host;
         int i = memory.slot(slot);
-        if (host.slotFirstMs[i] > host.slotLastMs[i]) {
-            touch(memory, fromMs, toMs, context);
-        } else {
-            if (fromMs < host.slotFirstMs[i]) {
-                touch(memory, fromMs, host.slotFirstMs[i], context);
-            }
-            if (toMs > host.slotLastMs[i]) {
-                touch(memory, host.slotLastMs[i], toMs, context);
-            }
+        boolean isNew = host.slotFirstMs[i] > host.slotLastMs[i];
+        if (!compared && (isNew || seen.startMs() < host.slotFirstMs[i])) {
+            touch(memory, seen.startMs(), isNew ? seen.endMs() : host.slotFirstMs[i], context);
         }
-        host.slotFirstMs[i] = Math.min(host.slotFirstMs[i], fromMs);
-        host.slotLastMs[i] = Math.max(host.slotLastMs[i], toMs);
+        if (!compared && !isNew && seen.endMs() > host.slotLastMs[i]) {
+            touch(memory, host.slotLastMs[i], seen.endMs(), context);
+        }
+        host.slotFirstMs[i] = Math.min(host.slotFirstMs[i], seen.startMs());
+        host.slotLastMs[i] = Math.max(host.slotLastMs[i], seen.endMs());
     }
 
     /**

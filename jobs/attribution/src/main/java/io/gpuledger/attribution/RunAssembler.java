@@ -11,6 +11,7 @@ import io.gpuledger.flink.SinkTable;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.HashSet;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
@@ -41,6 +42,7 @@ public final class RunAssembler
                     "known-times", Types.STRING, TypeInformation.of(KnownTimes.class));
 
     private static final long serialVersionUID = 1L;
+    private static final int CONTENTS_IN_MEMORY = 16_384;
 
     /** How often an open run is looked at again. */
     private static final long OPEN_RUN_TICK_MS = 60_000;
@@ -58,6 +60,9 @@ public final class RunAssembler
      * Per run what was written last, and in which attempt: another one may have written over it.
      */
     private transient MapState<String, String> runContents;
+
+    /** Decoded job snapshots in use, by the digest of their content. */
+    private transient Map<String, JobSnapshot> contents;
 
     private transient String attempt;
     private transient Set<String> lookedAt;
@@ -95,6 +100,15 @@ public final class RunAssembler
                         .getMapState(
                                 new MapStateDescriptor<>(
                                         "run-contents", Types.STRING, Types.STRING));
+        contents =
+                new LinkedHashMap<>(64, 0.75f, true) {
+                    private static final long serialVersionUID = 1L;
+
+                    @Override
+                    protected boolean removeEldestEntry(Map.Entry<String, JobSnapshot> eldest) {
+                        return size() > CONTENTS_IN_MEMORY;
+                    }
+                };
         attempt = UUID.randomUUID().toString();
         lookedAt = new HashSet<>();
         lookedAtMs = Long.MIN_VALUE;
@@ -165,7 +179,7 @@ public final class RunAssembler
             cluster = input.cluster;
             rawJobId = input.rawJobId;
             latest = Math.max(latest, input.latestMs);
-            all.add(WireConversion.jobSnapshot(input));
+            all.add(decoded(input));
         }
         long watermark = context.timerService().currentWatermark();
         KnownTimes times = context.getBroadcastState(KNOWN).get(cluster);
@@ -187,6 +201,16 @@ public final class RunAssembler
             long tick = open || isFresh(runs, watermark) ? OPEN_RUN_TICK_MS : ENDED_RUN_TICK_MS;
             context.timerService().registerEventTimeTimer(nextTick(watermark, tick));
         }
+    }
+
+    /** A poll mostly repeats what the one before it said, and a job is looked at after each. */
+    private JobSnapshot decoded(JobInput input) {
+        JobSnapshot content = contents.get(input.contentKey);
+        if (content == null) {
+            content = WireConversion.jobSnapshot(input);
+            contents.put(input.contentKey, content);
+        }
+        return content.observed(input.firstObservedMs, input.lastObservedMs);
     }
 
     /** Many timers of a job fire with one watermark: all of them know the same. */

@@ -64,16 +64,31 @@ public record JobSnapshot(
                 && (state.equals("RUNNING") || state.equals("SUSPENDED"));
     }
 
+    /** The same, observed at other times. */
+    public JobSnapshot observed(long firstMs, long lastMs) {
+        return copy(firstMs, lastMs, submitMs, startMs, endMs, doubt);
+    }
+
     /** The same with other times. */
     JobSnapshot timed(
             @Nullable Long submit,
             @Nullable Long start,
             @Nullable Long end,
             @Nullable ClockDoubt other) {
+        return copy(firstObservedMs, lastObservedMs, submit, start, end, other);
+    }
+
+    private JobSnapshot copy(
+            long firstMs,
+            long lastMs,
+            @Nullable Long submit,
+            @Nullable Long start,
+            @Nullable Long end,
+            @Nullable ClockDoubt other) {
         return new JobSnapshot(
                 source,
-                firstObservedMs,
-                lastObservedMs,
+                firstMs,
+                lastMs,
                 jobId,
                 state,
                 submit,

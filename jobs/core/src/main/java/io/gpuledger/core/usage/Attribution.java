@@ -303,8 +303,11 @@ public final class Attribution {
         Map<String, Long> heldByKey = new TreeMap<>();
         for (HostRun run : facts.runs()) {
             for (Holding holding : run.holdings()) {
+                if (!HostFacts.isUnplaced(holding)) {
+                    continue;
+                }
                 Span held = new Span(holding.startMs(), holding.endMs()).intersect(window);
-                if (!HostFacts.isUnplaced(holding) || held.isEmpty()) {
+                if (held.isEmpty()) {
                     continue;
                 }
                 String key = facts.host().isEmpty() ? run.runId() : "";
