@@ -2,15 +2,14 @@ package io.gpuledger.core.registry;
 
 import io.gpuledger.core.text.NearWord;
 import io.gpuledger.core.time.Span;
+import java.math.BigInteger;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.Collection;
 import java.util.HashMap;
-import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.Set;
 import java.util.TreeSet;
 
 /** What must be true of a registry as a whole before it may be applied. */
@@ -38,22 +37,31 @@ public final class RegistryRules {
     }
 
     private void fault(Entry entry, String remedy, String found) {
-        faults.add(new RegistryFault(entry, found, remedy));
+        faults.add(new RegistryFault(entry, null, found, remedy));
+    }
+
+    /** Of two that do not go together. */
+    private void fault(Entry entry, Entry other, String remedy, String found) {
+        faults.add(new RegistryFault(entry, other, found, remedy));
     }
 
     private void names() {
         for (Grant grant : registry.grants()) {
-            if (grants.putIfAbsent(grant.id(), grant) != null) {
+            Grant before = grants.putIfAbsent(grant.id(), grant);
+            if (before != null) {
                 fault(
                         grant,
+                        before,
                         "give one of them another id",
                         "grant '%s' exists twice".formatted(grant.id()));
             }
         }
         for (PriceList list : registry.priceLists()) {
-            if (priceLists.putIfAbsent(list.name(), list) != null) {
+            PriceList before = priceLists.putIfAbsent(list.name(), list);
+            if (before != null) {
                 fault(
                         list,
+                        before,
                         "give one of them another name, or put their prices together",
                         "price list '%s' exists twice".formatted(list.name()));
             }
@@ -119,6 +127,17 @@ public final class RegistryRules {
     }
 
     private void overdrawn(Grant grant) {
+        BigInteger size = BigInteger.ZERO;
+        for (BudgetLine line : grant.budget()) {
+            size = size.add(BigInteger.valueOf(line.gpuUs()).abs());
+        }
+        if (size.bitLength() > 62) {
+            fault(
+                    grant,
+                    "check the amounts",
+                    "the budget of grant '%s' is more than can be counted".formatted(grant.id()));
+            return;
+        }
         TreeSet<Long> dates = new TreeSet<>();
         grant.budget().forEach(line -> dates.add(line.atMs()));
         for (long date : dates) {
@@ -234,6 +253,7 @@ public final class RegistryRules {
                         && !settled(a, b, both, ofAccount)) {
                     fault(
                             b,
+                            a,
                             "end one where the other begins, or say which with one that names more",
                             "account '%s' of cluster '%s' has two mappings that fit the same usage %s, to grants '%s' and '%s'"
                                     .formatted(
@@ -268,6 +288,7 @@ public final class RegistryRules {
             if (last != null && last.effective().endMs() > policy.effective().startMs()) {
                 fault(
                         policy,
+                        last,
                         "end one where the other begins",
                         "two charge policies are in force %s"
                                 .formatted(text(last.effective().intersect(policy.effective()))));
@@ -314,6 +335,7 @@ public final class RegistryRules {
                 if (price.gpuModel().equals(other.gpuModel()) && !both.isEmpty()) {
                     fault(
                             price,
+                            other,
                             "end one where the other begins",
                             "price list '%s' has two prices of %s %s"
                                     .formatted(
@@ -328,11 +350,13 @@ public final class RegistryRules {
     }
 
     private void adjustments() {
-        Set<String> ids = new HashSet<>();
+        Map<String, Adjustment> byId = new HashMap<>();
         for (Adjustment adjustment : registry.adjustments()) {
-            if (!ids.add(adjustment.id())) {
+            Adjustment before = byId.putIfAbsent(adjustment.id(), adjustment);
+            if (before != null) {
                 fault(
                         adjustment,
+                        before,
                         "give one of them another id",
                         "adjustment '%s' exists twice".formatted(adjustment.id()));
             }
