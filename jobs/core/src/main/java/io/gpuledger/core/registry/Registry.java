@@ -1,9 +1,12 @@
 package io.gpuledger.core.registry;
 
+import io.gpuledger.core.time.Span;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Optional;
+import java.util.SortedSet;
+import java.util.TreeSet;
 
 /**
  * All that a site's registry says, in a canonical order: two registries that say the same are
@@ -49,6 +52,23 @@ public record Registry(
         List<T> sorted = new ArrayList<>(entries);
         sorted.sort(order);
         return List.copyOf(sorted);
+    }
+
+    /** Every instant at which a charge may change, sorted. */
+    public SortedSet<Long> chargeDates() {
+        SortedSet<Long> dates = new TreeSet<>();
+        mappings.forEach(m -> add(dates, m.effective()));
+        policies.forEach(p -> add(dates, p.effective()));
+        return dates;
+    }
+
+    private static void add(SortedSet<Long> dates, Span span) {
+        if (span.startMs() != Effective.OPEN_START) {
+            dates.add(span.startMs());
+        }
+        if (span.endMs() != Span.OPEN_END) {
+            dates.add(span.endMs());
+        }
     }
 
     public Optional<Grant> grant(String id) {
