@@ -109,7 +109,8 @@ final class LiveRun {
                             from == null ? null : from.assemblers()));
             attributors.add(
                     new Keyed<>(
-                            new HostOperator(new HostAttributor(settings, core)),
+                            new HostOperator(
+                                    new HostAttributor(settings, RegistryState.none(), core)),
                             HostInput::key,
                             i,
                             from == null ? null : from.attributors()));

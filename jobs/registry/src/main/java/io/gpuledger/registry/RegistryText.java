@@ -49,6 +49,18 @@ public final class RegistryText {
         return new JsonText().of(root);
     }
 
+    /** The canonical text of what decides charges: equal texts charge all usage equally. */
+    public static String ofCharges(Registry registry) {
+        return of(
+                new Registry(
+                        List.of(),
+                        List.of(),
+                        registry.mappings(),
+                        registry.policies(),
+                        List.of(),
+                        List.of()));
+    }
+
     /**
      * The registry that a canonical text says.
      *

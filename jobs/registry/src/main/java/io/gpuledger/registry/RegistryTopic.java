@@ -229,8 +229,11 @@ public final class RegistryTopic {
         }
     }
 
-    /** Compacted by version, so nothing is ever lost, and of one partition, so it has one order. */
-    private void create() {
+    /**
+     * Makes the topic where it is missing: compacted by version, so nothing is ever lost, and of
+     * one partition, so it has one order.
+     */
+    public void create() {
         Map<String, Object> properties = new HashMap<>();
         properties.put("bootstrap.servers", brokers);
         properties.put("default.api.timeout.ms", (int) PATIENCE.toMillis());

@@ -3,6 +3,7 @@ package io.gpuledger.core.usage;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import io.gpuledger.core.registry.Charging;
 import io.gpuledger.core.run.Holding;
 import io.gpuledger.core.run.RunFlag;
 import io.gpuledger.core.time.Span;
@@ -59,7 +60,10 @@ class AttributionTest {
 
         List<UsageRow> rows =
                 Attribution.attribute(
-                        facts(1, 0, runs, List.of()), Map.of(), new Span(from, from + 60_000));
+                        facts(1, 0, runs, List.of()),
+                        Map.of(),
+                        new Span(from, from + 60_000),
+                        Charging.UNMAPPED);
 
         assertThat(sum(rows)).isEqualTo(Map.of("ALLOCATED", 60_000L));
     }
@@ -71,7 +75,10 @@ class AttributionTest {
         List<UsageRow> rows =
                 Attribution.attribute(
                         // What is missing from the cards is nobody's guess: two of three are idle.
-                        facts(2, 0, List.of(counted), List.of(ALWAYS)), Map.of(), WINDOW);
+                        facts(2, 0, List.of(counted), List.of(ALWAYS)),
+                        Map.of(),
+                        WINDOW,
+                        Charging.UNMAPPED);
 
         assertThat(rows).extracting(UsageRow::gpuIndex).containsExactly(0, 1, -1);
         assertThat(rows.get(2).existsMs()).isEqualTo(60_000);
@@ -96,7 +103,10 @@ class AttributionTest {
 
         List<UsageRow> rows =
                 Attribution.attribute(
-                        facts(1, 0, List.of(first, second), List.of(ALWAYS)), Map.of(), WINDOW);
+                        facts(1, 0, List.of(first, second), List.of(ALWAYS)),
+                        Map.of(),
+                        WINDOW,
+                        Charging.UNMAPPED);
 
         assertThat(rows.get(0).holders())
                 .extracting(UsageRow.Holder::runId, UsageRow.Holder::gpuMs)
@@ -119,7 +129,9 @@ class AttributionTest {
 
         long energy = 0;
         for (long w = 0; w < 180_000; w += 60_000) {
-            for (UsageRow row : Attribution.attribute(facts, readings, new Span(w, w + 60_000))) {
+            for (UsageRow row :
+                    Attribution.attribute(
+                            facts, readings, new Span(w, w + 60_000), Charging.UNMAPPED)) {
                 for (UsageRow.Holder holder : row.holders()) {
                     assertThat(holder.energyMj()).isNotNegative();
                     energy += holder.energyMj();
@@ -199,7 +211,10 @@ class AttributionTest {
 
         List<UsageRow> rows =
                 Attribution.attribute(
-                        facts(polls, List.of(one, three), List.of(ALWAYS)), Map.of(), WINDOW);
+                        facts(polls, List.of(one, three), List.of(ALWAYS)),
+                        Map.of(),
+                        WINDOW,
+                        Charging.UNMAPPED);
 
         assertThat(rows).hasSize(1);
         assertThat(rows.get(0).holders())
@@ -266,7 +281,10 @@ class AttributionTest {
 
         List<UsageRow> rows =
                 Attribution.attribute(
-                        facts(1, 0, List.of(lost, next), List.of(ALWAYS)), Map.of(), WINDOW);
+                        facts(1, 0, List.of(lost, next), List.of(ALWAYS)),
+                        Map.of(),
+                        WINDOW,
+                        Charging.UNMAPPED);
 
         assertThat(rows.get(0).holders())
                 .extracting(UsageRow.Holder::runId, UsageRow.Holder::gpuMs, UsageRow.Holder::flags)
@@ -286,6 +304,7 @@ class AttributionTest {
                 run.user(),
                 run.partition(),
                 run.qos(),
+                "",
                 start,
                 end,
                 start,
@@ -347,7 +366,8 @@ class AttributionTest {
             long total = 0;
             for (long w = 0; w < 240_000; w += 60_000) {
                 Span window = new Span(w, w + 60_000);
-                for (UsageRow row : Attribution.attribute(facts, Map.of(), window)) {
+                for (UsageRow row :
+                        Attribution.attribute(facts, Map.of(), window, Charging.UNMAPPED)) {
                     total += row.gpuIndex() >= 0 ? row.existsMs() : 0;
                     for (UsageRow.Holder holder : row.holders()) {
                         assertThat(holder.coveredMs())
@@ -376,10 +396,12 @@ class AttributionTest {
                         sampled,
                         List.of(ALWAYS));
 
-        assertThat(Attribution.attribute(facts, Map.of(), WINDOW))
+        assertThat(Attribution.attribute(facts, Map.of(), WINDOW, Charging.UNMAPPED))
                 .extracting(UsageRow::gpuModel)
                 .containsExactly("h100");
-        assertThat(Attribution.attribute(facts, Map.of(), new Span(60_000, 120_000)))
+        assertThat(
+                        Attribution.attribute(
+                                facts, Map.of(), new Span(60_000, 120_000), Charging.UNMAPPED))
                 .extracting(UsageRow::gpuModel)
                 .containsExactly("NVIDIA H100 80GB");
     }
@@ -415,14 +437,14 @@ class AttributionTest {
 
     /** Where anybody holds anything. */
     private static List<Integer> slotsOf(HostFacts facts) {
-        return Attribution.attribute(facts, Map.of(), WINDOW).stream()
+        return Attribution.attribute(facts, Map.of(), WINDOW, Charging.UNMAPPED).stream()
                 .filter(row -> row.holders().stream().anyMatch(h -> h.bucket() == Bucket.ALLOCATED))
                 .map(UsageRow::gpuIndex)
                 .toList();
     }
 
     private static Map<String, Long> gpuMs(HostFacts facts) {
-        return sum(Attribution.attribute(facts, Map.of(), WINDOW));
+        return sum(Attribution.attribute(facts, Map.of(), WINDOW, Charging.UNMAPPED));
     }
 
     private static Map<String, Long> sum(List<UsageRow> rows) {
@@ -513,6 +535,7 @@ class AttributionTest {
                 "alice",
                 "batch",
                 "normal",
+                "",
                 start,
                 end,
                 Long.MAX_VALUE,
