@@ -59,7 +59,9 @@ final class ChargingInForce {
         } catch (RegistryException e) {
             // The router has read it before it let it pass.
             throw new IllegalStateException(
-                    "registry version %d does not parse".formatted(heard.version), e);
+                    "registry version %d does not parse: %s"
+                            .formatted(heard.version, e.getMessage()),
+                    e);
         }
     }
 }

@@ -68,6 +68,52 @@ class AttributionTest {
         assertThat(sum(rows)).isEqualTo(Map.of("ALLOCATED", 60_000L));
     }
 
+    /**
+     * Weights are by the scheduler's type: what DCGM calls a card must not decide what it costs.
+     */
+    @Test
+    void a_charge_sees_what_the_scheduler_calls_the_card_and_how_the_run_ended() {
+        HostRun placed = run("a", 0, 20_000, List.of(new Span(5_000, 10_000)), holding(0, 0, 1));
+        Holding typed = new Holding("h", -1, "a100", 0, 2, 0, 60_000);
+        HostRun counted = run("b", 0, 60_000, List.of(), typed);
+        HostFacts told =
+                facts(
+                        1,
+                        0,
+                        List.of(ended(placed, "NODE_FAIL"), ended(counted, "NODE_FAIL")),
+                        List.of(ALWAYS));
+        List<ChargeSubject> asked = new ArrayList<>();
+        ChargeRule rule =
+                (subject, at) -> {
+                    asked.add(subject);
+                    return new Charge("g-" + subject.gpuModel() + subject.endState(), 500);
+                };
+
+        List<UsageRow> rows = Attribution.attribute(told, Map.of(), WINDOW, rule);
+
+        assertThat(asked).extracting(ChargeSubject::cluster).containsOnly("c");
+        for (UsageRow row : rows) {
+            for (UsageRow.Holder holder : row.holders()) {
+                assertThat(holder.chargedGpuUs()).isEqualTo(holder.gpuMs() * 500);
+                assertThat(holder.grantId())
+                        .isEqualTo(
+                                "g-%s%s"
+                                        .formatted(
+                                                row.gpuIndex() >= 0
+                                                        ? "h100"
+                                                        : holder.runId().isEmpty() ? "" : "a100",
+                                                holder.runId().isEmpty() ? "" : "NODE_FAIL"));
+            }
+        }
+        Holding untyped = new Holding("h", 0, "", 0, 1, 0, 60_000);
+        // An exporter alone gives the card a name, and the charge none.
+        HostFacts exported =
+                exporting(1, false, ended(run("c", 0, 60_000, List.of(), untyped), "COMPLETED"));
+        assertThat(Attribution.attribute(exported, Map.of(), WINDOW, rule).get(0).holders())
+                .extracting(UsageRow.Holder::grantId)
+                .containsExactly("g-");
+    }
+
     @Test
     void a_count_without_position_takes_its_time_back_from_idle_slots() {
         HostRun counted = run("a", 0, 60_000, List.of(), holding(-1, 0, 3));
@@ -513,6 +559,24 @@ class AttributionTest {
     }
 
     /** Start and end come from the run. */
+    private static HostRun ended(HostRun run, String state) {
+        return new HostRun(
+                run.runId(),
+                run.jobId(),
+                run.account(),
+                run.user(),
+                run.partition(),
+                run.qos(),
+                ChargeSubject.endState(state),
+                run.startMs(),
+                run.endMs(),
+                run.uncertainFromMs(),
+                run.overheadUntilMs(),
+                run.holdings(),
+                run.suspensions(),
+                run.flags());
+    }
+
     private static Holding holding(int index, int shards, int count) {
         return new Holding("h", index, "h100", shards, count, 0, 0);
     }
