@@ -40,6 +40,8 @@ import picocli.CommandLine.Parameters;
                     + " 3 Kafka or ClickHouse cannot be reached."
         })
 final class RegistryApplyCommand implements Callable<Integer> {
+    private static final long HOUR_MS = 3_600_000;
+
     @CommandLine.ParentCommand RegistryCommand registry;
     @CommandLine.Spec CommandLine.Model.CommandSpec spec;
 
@@ -78,17 +80,25 @@ final class RegistryApplyCommand implements Callable<Integer> {
                             now);
             copy(topic, new RegistryLog(warehouse));
             long horizon = now - registry.ledger.configuration().get(Keys.HORIZON).toMillis();
-            Span settled = new Span(0, Math.floorDiv(horizon, 3_600_000L) * 3_600_000L);
-            List<Recharge.Line> older =
-                    new RegistryEffect(warehouse, zoneId)
-                            .of(given.get(), settled).stream()
-                                    .filter(Recharge.Line::differs)
-                                    .toList();
-            say(applied, given.get(), older);
+            long settled = Math.floorDiv(horizon, HOUR_MS) * HOUR_MS;
+            RegistryEffect effect = new RegistryEffect(warehouse, zoneId);
+            say(
+                    applied,
+                    given.get(),
+                    differing(effect, given.get(), new Span(0, settled)),
+                    differing(
+                            effect,
+                            given.get(),
+                            new Span(settled, RegistryEffect.ALL_TIME.endMs())));
         } catch (RegistryConflictException e) {
             throw new UsageException(String.valueOf(e.getMessage()));
         }
         return ExitCode.DONE;
+    }
+
+    private static List<Recharge.Line> differing(
+            RegistryEffect effect, Registry registry, Span span) {
+        return effect.of(registry, span).stream().filter(Recharge.Line::differs).toList();
     }
 
     /** All that ClickHouse lacks: one that was killed here is made up for by the next. */
@@ -100,7 +110,11 @@ final class RegistryApplyCommand implements Callable<Integer> {
         }
     }
 
-    private void say(RegistryTopic.Applied applied, Registry given, List<Recharge.Line> older) {
+    private void say(
+            RegistryTopic.Applied applied,
+            Registry given,
+            List<Recharge.Line> older,
+            List<Recharge.Line> younger) {
         RegistryTopic.Version version = applied.version();
         Instant recorded = Instant.ofEpochMilli(version.recordedAtMs());
         PrintWriter out = spec.commandLine().getOut();
@@ -114,6 +128,7 @@ final class RegistryApplyCommand implements Callable<Integer> {
                             .put("recorded_by", version.recordedBy())
                             .put("digest", version.digest());
             RechargeOutput.json(older, root.putArray("needs_restate"));
+            RechargeOutput.json(younger, root.putArray("follows"));
             out.println(root.toPrettyString());
         } else {
             out.printf(
@@ -133,6 +148,11 @@ final class RegistryApplyCommand implements Callable<Integer> {
                         "older usage than the live job's horizon is charged otherwise in the ledger and needs restate: %s%n",
                         months);
                 out.print(RechargeOutput.table(older));
+            }
+            if (!younger.isEmpty()) {
+                out.println(
+                        "the live job writes anew what follows; what backfills wrote, backfill --replace:");
+                out.print(RechargeOutput.table(younger));
             }
         }
         out.flush();
