@@ -129,9 +129,20 @@ public final class RegistryTopic {
 
     private RegistryTopicException unreachable(Exception cause) {
         return new RegistryTopicException(
-                "Kafka at %s does not do it (%s); registry show tells whether it was applied"
-                        .formatted(brokers, cause.getMessage()),
+                "Kafka at %s gave no answer (%s); registry apply tells, when it is run again, whether it was applied"
+                        .formatted(brokers, reason(cause)),
                 cause);
+    }
+
+    private RegistryTopicException unprepared(Exception cause) {
+        return new RegistryTopicException(
+                "Kafka at %s does not answer (%s), nothing was applied; start it or give --kafka BROKERS"
+                        .formatted(brokers, reason(cause)),
+                cause);
+    }
+
+    private static String reason(Exception cause) {
+        return cause.getMessage() == null ? cause.getClass().getSimpleName() : cause.getMessage();
     }
 
     private Optional<Version> last() {
@@ -261,13 +272,13 @@ public final class RegistryTopic {
             }
         } catch (ExecutionException e) {
             if (!(e.getCause() instanceof TopicExistsException)) {
-                throw unreachable(e);
+                throw unprepared(e);
             }
         } catch (TimeoutException | KafkaException e) {
-            throw unreachable(e);
+            throw unprepared(e);
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
-            throw unreachable(e);
+            throw unprepared(e);
         }
     }
 

@@ -174,6 +174,48 @@ class ChargingPropertyTest {
         }
     }
 
+    /** What another registry would make of usage, summed minute by minute. */
+    @Test
+    void recharging_moves_time_between_grants_and_loses_none() {
+        for (int seed = 0; seed < SEEDS; seed++) {
+            Random random = new Random(seed);
+            Registry before = registry(random);
+            Registry after = registry(random);
+            List<Recharge.Usage> usage = new ArrayList<>();
+            Map<String, Long> expected = new HashMap<>();
+            long held = 0;
+            for (int i = 0; i < 20; i++) {
+                ChargeSubject subject = subject(random);
+                long at = random.nextInt(MINUTES) * MINUTE_MS;
+                long gpuMs = random.nextInt((int) MINUTE_MS);
+                Charge was = scan(before, subject, at);
+                Charge is = scan(after, subject, at);
+                String period = i % 2 == 0 ? "2026-01" : "2026-02";
+                usage.add(
+                        new Recharge.Usage(
+                                subject,
+                                at,
+                                period,
+                                was.grantId(),
+                                gpuMs,
+                                was.chargedGpuUs(gpuMs)));
+                expected.merge(is.grantId() + period, is.chargedGpuUs(gpuMs), Long::sum);
+                held += gpuMs;
+            }
+
+            List<Recharge.Line> lines = Recharge.of(usage, new Charging(after));
+
+            Map<String, Long> then = new HashMap<>();
+            lines.forEach(l -> then.put(l.grantId() + l.period(), l.then().chargedGpuUs()));
+            expected.forEach((key, us) -> assertThat(then.get(key)).as("%s", key).isEqualTo(us));
+            assertThat(lines.stream().mapToLong(l -> l.now().gpuMs()).sum()).isEqualTo(held);
+            assertThat(lines.stream().mapToLong(l -> l.then().gpuMs()).sum()).isEqualTo(held);
+            assertThat(then.values().stream().mapToLong(Long::longValue).sum())
+                    .as("seed %d", seed)
+                    .isEqualTo(expected.values().stream().mapToLong(Long::longValue).sum());
+        }
+    }
+
     /** The definition, word by word: no index, no order, one instant. */
     private static Charge scan(Registry registry, ChargeSubject of, long at) {
         if (of.bucket() != Bucket.ALLOCATED
