@@ -29,6 +29,7 @@ class ReleasedSchemasTest {
                     "HostSnapshotRecord", HostSnapshotRecord.getClassSchema(),
                     "SchedulerHeartbeatRecord", SchedulerHeartbeatRecord.getClassSchema(),
                     "RegistryEntryRecord", RegistryEntryRecord.getClassSchema(),
+                    "RegistryVersionRecord", RegistryVersionRecord.getClassSchema(),
                     "QuotaDecisionRecord", QuotaDecisionRecord.getClassSchema(),
                     "DeadLetterRecord", DeadLetterRecord.getClassSchema());
 

@@ -21,7 +21,8 @@ public final class Migrator {
             List.of(
                     "V0001__usage.sql",
                     "V0002__runs_hosts_dead_letters.sql",
-                    "V0003__backfills.sql");
+                    "V0003__backfills.sql",
+                    "V0004__registry.sql");
     private static final List<String> VIEWS =
             List.of("usage_minute_current.sql", "usage_hour_current.sql");
 

@@ -10,6 +10,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Optional;
 import java.util.StringJoiner;
 
 /**
@@ -241,6 +242,43 @@ public final class UsageQuery {
         return new Result(columns, warehouse.query(sql.toString(), parameters()));
     }
 
+    /**
+     * Usage that no grant pays for, in a site that has grants.
+     *
+     * @param accounts whose it is, most first
+     */
+    public record Unmapped(long gpuMs, List<String> accounts) {}
+
+    /** Empty when every grant is known, and where there are no grants at all. */
+    public Optional<Unmapped> unmapped(Warehouse warehouse) {
+        List<List<String>> rows =
+                warehouse.query(
+                        """
+                        SELECT account, sum(gpu_ms) AS unmapped_ms
+                        FROM usage_minute_current
+                        WHERE window_start >= toDateTime({from:Int64}, 'UTC')
+                          AND window_start < toDateTime({to:Int64}, 'UTC')
+                          AND ({cluster:String} = '' OR cluster = {cluster:String})
+                          AND ({grant:String} = '' OR grant_id = {grant:String})
+                          AND ({account:String} = '' OR account = {account:String})
+                          AND grant_id = 'unmapped' AND bucket IN ('ALLOCATED', 'SUSPENDED')
+                          AND ((SELECT count() FROM registry_log) > 0
+                            OR (SELECT count() FROM usage_minute_current
+                                WHERE window_start >= toDateTime({from:Int64}, 'UTC')
+                                  AND window_start < toDateTime({to:Int64}, 'UTC')
+                                  AND grant_id NOT IN ('', 'unmapped')) > 0)
+                        GROUP BY account HAVING unmapped_ms != 0 ORDER BY unmapped_ms DESC, account
+                        """,
+                        parameters());
+        long sum = 0;
+        List<String> accounts = new ArrayList<>();
+        for (List<String> row : rows) {
+            accounts.add(row.get(0));
+            sum += Long.parseLong(row.get(1));
+        }
+        return rows.isEmpty() ? Optional.empty() : Optional.of(new Unmapped(sum, accounts));
+    }
+
     /** The answer: key columns first, then {@link #NUMBERS}. */
     public record Result(List<String> keys, List<List<String>> rows) {
         private static final ObjectMapper JSON = new ObjectMapper();
@@ -284,6 +322,8 @@ public final class UsageQuery {
             List<String> head = new ArrayList<>(keys);
             head.addAll(
                     List.of(
+                            "held h",
+                            "charged h",
                             "allocated h",
                             "suspended h",
                             "overhead h",
@@ -297,6 +337,8 @@ public final class UsageQuery {
             cells.add(head);
             for (List<String> row : rows) {
                 List<String> line = new ArrayList<>(row.subList(0, keys.size()));
+                line.add(hours(number(row, 0) + number(row, 1)));
+                line.add(chargedHours(number(row, 7)));
                 line.add(hours(number(row, 0)));
                 line.add(hours(number(row, 1)));
                 line.add(hours(number(row, 2)));
@@ -319,6 +361,11 @@ public final class UsageQuery {
 
         private long number(List<String> row, int index) {
             return Long.parseLong(row.get(keys.size() + index));
+        }
+
+        /** Of weight 1000: one that is held an hour. */
+        private static String chargedHours(long gpuUs) {
+            return String.format(Locale.ROOT, "%,.3f", gpuUs / 3_600_000_000.0);
         }
 
         private static String hours(long gpuMs) {

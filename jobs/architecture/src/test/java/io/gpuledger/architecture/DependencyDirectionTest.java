@@ -41,6 +41,32 @@ class DependencyDirectionTest {
                     .orShould()
                     .callMethod(java.time.Instant.class, "now");
 
+    /** Attribution asks who pays; it does not know how that is decided. */
+    @ArchTest
+    static final ArchRule USAGE_KNOWS_NO_REGISTRY =
+            noClasses()
+                    .that()
+                    .resideInAPackage("io.gpuledger.core.usage..")
+                    .should()
+                    .dependOnClassesThat()
+                    .resideInAPackage("io.gpuledger.core.registry..");
+
+    @ArchTest
+    static final ArchRule REGISTRY_FILES_KNOW_ONLY_CORE_AND_SCHEMAS =
+            noClasses()
+                    .that()
+                    .resideInAPackage("io.gpuledger.registry..")
+                    .should()
+                    .dependOnClassesThat()
+                    .resideInAnyPackage(
+                            "org.apache.flink..",
+                            "io.gpuledger.flink..",
+                            "io.gpuledger.attribution..",
+                            "io.gpuledger.collectors..",
+                            "io.gpuledger.sql..",
+                            "io.gpuledger.local..",
+                            "io.gpuledger.cli..");
+
     @ArchTest
     static final ArchRule COLLECTORS_KNOW_NO_FLINK =
             noClasses()

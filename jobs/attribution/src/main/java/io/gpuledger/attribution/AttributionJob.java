@@ -3,6 +3,7 @@ package io.gpuledger.attribution;
 import io.gpuledger.flink.ClickHouseSink;
 import io.gpuledger.flink.KafkaWireSource;
 import io.gpuledger.flink.StrictEnvironment;
+import io.gpuledger.registry.RegistryTopic;
 import java.time.Duration;
 import java.util.List;
 import org.apache.flink.configuration.Configuration;
@@ -18,12 +19,14 @@ public final class AttributionJob {
     /**
      * Builds the live graph in an environment; the caller executes it.
      *
+     * @param registry the one in force now; later ones come by the topic
      * @param idle a source silent this long no longer holds back event time
      */
     public static StreamExecutionEnvironment build(
             Configuration flink,
             String brokers,
             ClickHouseSink sink,
+            RegistryState registry,
             AttributionSettings settings,
             int parallelism,
             Duration idle) {
@@ -49,6 +52,13 @@ public final class AttributionJob {
                         settings.futureMs(),
                         OUT_OF_ORDER,
                         idle),
+                registry,
+                KafkaWireSource.readTimeless(
+                        env,
+                        "registry-source",
+                        brokers,
+                        "gpu-ledger-attribution",
+                        List.of(RegistryTopic.NAME)),
                 settings,
                 sink);
         return env;

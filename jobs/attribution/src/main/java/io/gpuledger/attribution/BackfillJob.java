@@ -19,9 +19,17 @@ import org.apache.flink.streaming.api.environment.StreamExecutionEnvironment;
 public final class BackfillJob {
     private BackfillJob() {}
 
-    /** Runs to the end or throws what failed. */
+    /**
+     * Runs to the end or throws what failed.
+     *
+     * @param registry what charges
+     */
     public static void run(
-            Path spool, AttributionSettings settings, Sink<SinkRow> sink, int parallelism)
+            Path spool,
+            RegistryState registry,
+            AttributionSettings settings,
+            Sink<SinkRow> sink,
+            int parallelism)
             throws Exception {
         StreamExecutionEnvironment env =
                 StrictEnvironment.create(LocalFlink.temporaryIn(spool, new Configuration()));
@@ -29,6 +37,8 @@ public final class BackfillJob {
         AttributionGraph.assemble(
                 read(env, "scheduler-spool", spool.resolve(SpoolWriter.SCHEDULER)),
                 read(env, "telemetry-spool", spool.resolve(SpoolWriter.TELEMETRY)),
+                registry,
+                null,
                 settings,
                 sink);
         env.execute("gpu-ledger backfill");

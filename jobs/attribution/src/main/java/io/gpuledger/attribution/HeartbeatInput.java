@@ -1,6 +1,11 @@
 package io.gpuledger.attribution;
 
-/** The scheduler's view of a cluster was known at, or up to, an instant. */
+import org.jspecify.annotations.Nullable;
+
+/**
+ * What all subtasks must hear: the scheduler's view of a cluster was known at, or up to, an
+ * instant; or a registry was applied.
+ */
 public final class HeartbeatInput {
     public String cluster = "";
     public long observedAtMs;
@@ -9,4 +14,7 @@ public final class HeartbeatInput {
     public long coveredFromMs = -1;
 
     public boolean completePoll;
+
+    /** Else null. Nothing else is said then. */
+    public @Nullable RegistryState registry;
 }

@@ -3,6 +3,7 @@ package io.gpuledger.attribution;
 import io.gpuledger.core.run.Holding;
 import io.gpuledger.core.time.Span;
 import io.gpuledger.core.usage.Attribution;
+import io.gpuledger.core.usage.ChargeRule;
 import io.gpuledger.core.usage.FactsChange;
 import io.gpuledger.core.usage.HostFacts;
 import io.gpuledger.core.usage.HostRun;
@@ -71,8 +72,16 @@ public final class HostAttributor
     /** How often a host is looked at for what changes by itself. */
     private static final long TICK_MS = 5 * WINDOW_MS;
 
+    /** The newest registry. */
+    public static final MapStateDescriptor<String, RegistryState> REGISTRY =
+            new MapStateDescriptor<>(
+                    "registry", Types.STRING, TypeInformation.of(RegistryState.class));
+
     private final AttributionSettings settings;
+    private final RegistryState registry;
     private final Core core;
+
+    private transient ChargingInForce inForce;
 
     private transient HostStore store;
     private transient WrittenWindows minutes;
@@ -95,15 +104,22 @@ public final class HostAttributor
 
     /** {@link Attribution#attribute}; a test puts a faulty one in its place. */
     interface Core extends Serializable {
-        List<UsageRow> attribute(HostFacts facts, Map<Integer, SlotReadings> readings, Span window);
+        List<UsageRow> attribute(
+                HostFacts facts, Map<Integer, SlotReadings> readings, Span window, ChargeRule rule);
     }
 
-    public HostAttributor(AttributionSettings settings) {
-        this(settings, Attribution::attribute);
+    /**
+     * A job that begins with a registry.
+     *
+     * @param registry a newer one may come by broadcast
+     */
+    public HostAttributor(AttributionSettings settings, RegistryState registry) {
+        this(settings, registry, Attribution::attribute);
     }
 
-    HostAttributor(AttributionSettings settings, Core core) {
+    HostAttributor(AttributionSettings settings, RegistryState registry, Core core) {
         this.settings = settings;
+        this.registry = registry;
         this.core = core;
     }
 
@@ -137,6 +153,7 @@ public final class HostAttributor
         decoder = new ScrapeDecoder(new RecordLimits(settings));
         store = new HostStore(getRuntimeContext());
         effects = new SampleEffects(settings.readingRules());
+        inForce = new ChargingInForce(registry);
         minutes =
                 new WrittenWindows(
                         mapState("minutes", Types.LONG, WindowState.class),
@@ -160,6 +177,10 @@ public final class HostAttributor
     @Override
     public void processBroadcastElement(
             HeartbeatInput input, Context context, Collector<SinkRow> out) throws Exception {
+        if (input.registry != null) {
+            inForce.hear(input.registry, context.getBroadcastState(REGISTRY));
+            return;
+        }
         RunAssembler.hear(input, context, settings);
         heard++;
     }
@@ -182,6 +203,8 @@ public final class HostAttributor
             fresh.cluster = input.cluster;
             fresh.host = input.host;
             fresh.generation = generation;
+            inForce.remember(context.getBroadcastState(REGISTRY));
+            fresh.registryVersion = inForce.version();
             memory = store.create(key, fresh);
         }
         memory.isSaved = false;
@@ -508,6 +531,7 @@ public final class HostAttributor
         }
         memory.takeIn();
         memory.isSaved = false;
+        inForce.remember(context.getBroadcastState(REGISTRY));
         if (timestamp == FIRST_WATERMARK) {
             touchAllThatExists(memory, context);
             return;
@@ -561,6 +585,7 @@ public final class HostAttributor
         }
         if (context.currentWatermark() != Long.MAX_VALUE) {
             touchNewlyKnown(memory, context);
+            touchRecharged(memory, context);
         }
         List<UsageRow> rows;
         try {
@@ -607,7 +632,8 @@ public final class HostAttributor
         if (windowMs < memory.recentFromMs) {
             samples = store.hourOf(memory, windowMs);
         }
-        return core.attribute(known, readings(memory, known.timeline(), samples), window);
+        return core.attribute(
+                known, readings(memory, known.timeline(), samples), window, inForce.charging());
     }
 
     /** What samples say, by the slot that they are of. */
@@ -681,6 +707,7 @@ public final class HostAttributor
             touchAllThatExists(memory, context);
         }
         touchNewlyKnown(memory, context);
+        touchRecharged(memory, context);
         setTick(host, watermark, context);
     }
 
@@ -721,6 +748,19 @@ public final class HostAttributor
         }
         host.knownFromMs = known.stream().mapToLong(Span::startMs).toArray();
         host.knownToMs = known.stream().mapToLong(Span::endMs).toArray();
+    }
+
+    /**
+     * Windows were written with another registry: all that may still change are looked at again.
+     */
+    private void touchRecharged(HostMemory memory, OnTimerContext context) throws Exception {
+        if (memory.host.registryVersion == inForce.version()) {
+            return;
+        }
+        memory.host.registryVersion = inForce.version();
+        for (long start : minutes.starts()) {
+            context.timerService().registerEventTimeTimer(start + WINDOW_MS + settings.settleMs());
+        }
     }
 
     /**

@@ -15,7 +15,7 @@ final class HostOperator
     private static final long serialVersionUID = 1L;
 
     HostOperator(HostAttributor function) {
-        super(function, List.of(RunAssembler.KNOWN));
+        super(function, List.of(RunAssembler.KNOWN, HostAttributor.REGISTRY));
     }
 
     @Override

@@ -3,6 +3,7 @@ package io.gpuledger.attribution;
 import io.gpuledger.core.run.Holding;
 import io.gpuledger.core.run.Run;
 import io.gpuledger.core.time.Span;
+import io.gpuledger.core.usage.ChargeSubject;
 import io.gpuledger.core.usage.HostRun;
 import java.util.ArrayList;
 import java.util.List;
@@ -15,6 +16,10 @@ public final class HostRunState {
     public String user = "";
     public String partition = "";
     public String qos = "";
+
+    /** {@link ChargeSubject#endState}; empty in state of before the registry. */
+    public String endState = "";
+
     public long startMs;
     public long endMs;
     public long uncertainFromMs = Long.MAX_VALUE;
@@ -44,6 +49,7 @@ public final class HostRunState {
         state.user = run.user();
         state.partition = run.partition();
         state.qos = run.qos();
+        state.endState = ChargeSubject.endState(run.state());
         state.startMs = run.startMs();
         state.endMs = run.heldEndMs();
         state.uncertainFromMs = run.uncertainFromMs();
@@ -106,6 +112,7 @@ public final class HostRunState {
                 user,
                 partition,
                 qos,
+                endState,
                 startMs,
                 endMs,
                 uncertainFromMs,

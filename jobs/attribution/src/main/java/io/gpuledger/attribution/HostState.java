@@ -43,6 +43,9 @@ public final class HostState {
     /** The start of the job, counted, after which the windows were last written anew. */
     public long generation;
 
+    /** Of the registry that the windows were last written with, or are to be written with. */
+    public long registryVersion;
+
     /** The next look at what changes by itself; {@link Long#MIN_VALUE} when none is set. */
     public long tickAtMs = Long.MIN_VALUE;
 }

@@ -152,7 +152,8 @@ final class WrittenWindows {
         written.clear();
     }
 
-    private List<Long> starts() throws Exception {
+    /** All windows that were written and not forgotten since. */
+    List<Long> starts() throws Exception {
         List<Long> starts = new ArrayList<>();
         written.keys().forEach(starts::add);
         return starts;

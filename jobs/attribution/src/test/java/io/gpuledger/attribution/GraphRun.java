@@ -56,7 +56,13 @@ final class GraphRun {
         String name = prefix + "-" + RUNS.incrementAndGet();
         ConcurrentLinkedQueue<SinkRow> rows = new ConcurrentLinkedQueue<>();
         COLLECTED.put(name, rows);
-        AttributionGraph.assemble(scheduler, telemetry, settings, new CollectingSink(name));
+        AttributionGraph.assemble(
+                scheduler,
+                telemetry,
+                RegistryState.none(),
+                null,
+                settings,
+                new CollectingSink(name));
         JobID job = env.execute(name).getJobID();
         COLLECTED.remove(name);
         return new Collected(job, List.copyOf(rows));

@@ -80,11 +80,11 @@ class HostileRecordsTest {
                 new LiveRun(
                         AttributionSettings.live(1),
                         rows,
-                        (facts, readings, window) -> {
+                        (facts, readings, window, rule) -> {
                             if (window.startMs() == broken) {
                                 throw unclosed(broken);
                             }
-                            return Attribution.attribute(facts, readings, window);
+                            return Attribution.attribute(facts, readings, window, rule);
                         });
         SteadyCluster cluster = new SteadyCluster();
         for (long at = 0; at < 3 * 3_600_000; at += 300_000) {

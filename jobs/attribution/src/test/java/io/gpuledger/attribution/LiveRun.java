@@ -46,6 +46,7 @@ final class LiveRun {
 
     private final int parallelism;
     private final Random order;
+    private final List<Channel<HeartbeatInput>> registries = new ArrayList<>();
     private final Router scheduler;
     private final Router telemetry;
     private final List<Keyed<JobInput, HostInput>> assemblers = new ArrayList<>();
@@ -79,13 +80,25 @@ final class LiveRun {
             List<SinkRow> rows,
             @Nullable Checkpoint from)
             throws Exception {
-        this(settings, parallelism, seed, rows, from, Attribution::attribute);
+        this(settings, parallelism, seed, rows, from, RegistryState.none());
+    }
+
+    /** That begins with a registry. */
+    LiveRun(
+            AttributionSettings settings,
+            int parallelism,
+            long seed,
+            List<SinkRow> rows,
+            @Nullable Checkpoint from,
+            RegistryState registry)
+            throws Exception {
+        this(settings, parallelism, seed, rows, from, registry, Attribution::attribute);
     }
 
     /** With a core that the test chose. */
     LiveRun(AttributionSettings settings, List<SinkRow> rows, HostAttributor.Core core)
             throws Exception {
-        this(settings, 1, 1, rows, null, core);
+        this(settings, 1, 1, rows, null, RegistryState.none(), core);
     }
 
     private LiveRun(
@@ -94,6 +107,7 @@ final class LiveRun {
             long seed,
             List<SinkRow> rows,
             @Nullable Checkpoint from,
+            RegistryState registry,
             HostAttributor.Core core)
             throws Exception {
         this.rows = rows;
@@ -109,7 +123,7 @@ final class LiveRun {
                             from == null ? null : from.assemblers()));
             attributors.add(
                     new Keyed<>(
-                            new HostOperator(new HostAttributor(settings, core)),
+                            new HostOperator(new HostAttributor(settings, registry, core)),
                             HostInput::key,
                             i,
                             from == null ? null : from.attributors()));
@@ -155,6 +169,20 @@ final class LiveRun {
     }
 
     /** The source says nothing for now and holds nobody back; its next watermark ends that. */
+    /** As the topic tells all hosts; its source never holds back time. */
+    void registry(RegistryState applied) {
+        if (registries.isEmpty()) {
+            for (Keyed<HostInput, SinkRow> attributor : attributors) {
+                Channel<HeartbeatInput> channel = channel(attributor.second, HeartbeatInput.class);
+                channel.idle = true;
+                registries.add(channel);
+            }
+        }
+        HeartbeatInput input = new HeartbeatInput();
+        input.registry = applied;
+        registries.forEach(c -> c.send(input));
+    }
+
     void schedulerIdle() throws Exception {
         scheduler.idle();
     }

@@ -1,5 +1,6 @@
 package io.gpuledger.attribution;
 
+import io.gpuledger.core.registry.Charging;
 import io.gpuledger.core.run.JobSnapshot;
 import io.gpuledger.core.run.Run;
 import io.gpuledger.core.run.RunAssembly;
@@ -183,7 +184,9 @@ final class PureEngine {
         List<UsageRow> rows = new ArrayList<>();
         Span all = everything(facts, node);
         for (long w = window(all.startMs()); w <= all.endMs(); w += WINDOW_MS) {
-            rows.addAll(Attribution.attribute(facts, readings, new Span(w, w + WINDOW_MS)));
+            rows.addAll(
+                    Attribution.attribute(
+                            facts, readings, new Span(w, w + WINDOW_MS), Charging.UNMAPPED));
         }
         return rows;
     }

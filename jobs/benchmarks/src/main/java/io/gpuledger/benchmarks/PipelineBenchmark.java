@@ -3,6 +3,7 @@ package io.gpuledger.benchmarks;
 import io.gpuledger.attribution.AttributionGraph;
 import io.gpuledger.attribution.AttributionSettings;
 import io.gpuledger.attribution.RecordRouter;
+import io.gpuledger.attribution.RegistryState;
 import io.gpuledger.flink.KafkaWireSource;
 import io.gpuledger.flink.LocalFlink;
 import io.gpuledger.flink.StrictEnvironment;
@@ -191,6 +192,8 @@ public final class PipelineBenchmark {
                     AttributionGraph.assemble(
                             read(env, "scheduler", topics.scheduler(), settings),
                             telemetry,
+                            RegistryState.none(),
+                            null,
                             settings,
                             new MeasuredSink<>(ledger.sink()));
             case CLICKHOUSE -> throw new IllegalArgumentException("no Flink in this variant");

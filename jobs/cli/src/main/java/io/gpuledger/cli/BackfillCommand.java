@@ -2,6 +2,7 @@ package io.gpuledger.cli;
 
 import io.gpuledger.attribution.AttributionSettings;
 import io.gpuledger.attribution.BackfillJob;
+import io.gpuledger.attribution.RegistryState;
 import io.gpuledger.attribution.SpoolWriter;
 import io.gpuledger.cli.config.Keys;
 import io.gpuledger.collectors.dcgm.DcgmFileReader;
@@ -14,9 +15,12 @@ import io.gpuledger.collectors.file.InputFormat;
 import io.gpuledger.collectors.file.Instants;
 import io.gpuledger.collectors.file.KnownRecords;
 import io.gpuledger.collectors.slurm.SlurmFileReader;
+import io.gpuledger.core.registry.Registry;
 import io.gpuledger.local.LocalStack;
+import io.gpuledger.registry.RegistryText;
 import io.gpuledger.sql.BackfillRegister;
 import io.gpuledger.sql.Migrator;
+import io.gpuledger.sql.RegistryLog;
 import io.gpuledger.sql.Warehouse;
 import java.io.IOException;
 import java.io.InputStream;
@@ -92,6 +96,14 @@ final class BackfillCommand implements Callable<Integer> {
     @Option(names = "--dcgm", arity = "1..*", paramLabel = "FILE", description = "DCGM files.")
     List<Path> dcgm = new ArrayList<>();
 
+    @Option(
+            names = "--registry",
+            paramLabel = "DIR",
+            description =
+                    "Registry that charges the usage (default: none, everything is charged to 'unmapped').")
+    @Nullable Path registryDirectory;
+
+    private Registry registry = Registry.EMPTY;
     private String cluster = "";
     private ZoneId zone = ZoneOffset.UTC;
     private int scrapeIntervalS;
@@ -101,6 +113,13 @@ final class BackfillCommand implements Callable<Integer> {
     public Integer call() throws Exception {
         if (slurm.isEmpty() && dcgm.isEmpty()) {
             throw new UsageException("give files with --slurm or --dcgm");
+        }
+        if (registryDirectory != null) {
+            Optional<Registry> read = RegistryCommand.read(registryDirectory, false, spec);
+            if (read.isEmpty()) {
+                return ExitCode.WRONG_USAGE;
+            }
+            registry = read.get();
         }
         cluster = ledger.cluster(givenCluster);
         zone = ledger.configuration().get(Keys.ZONE, "--zone", givenZone);
@@ -124,6 +143,7 @@ final class BackfillCommand implements Callable<Integer> {
             try (LocalStack stack = ledger.stack()) {
                 Warehouse warehouse = ledger.warehouse(stack);
                 Migrator.migrate(warehouse);
+                warnOfRegistry(warehouse);
                 if (sink.lastMs() < sink.firstMs()) {
                     sink.writeDeadLetters(warehouse, cluster, digest);
                 } else {
@@ -254,6 +274,9 @@ final class BackfillCommand implements Callable<Integer> {
         long began = Math.max(floor, System.currentTimeMillis() * 1000);
         BackfillJob.run(
                 spool,
+                registryDirectory == null
+                        ? RegistryState.none()
+                        : new RegistryState(1, RegistryText.of(registry)),
                 AttributionSettings.backfill(ledger.attribution(), digest, began),
                 GpuLedger.sinkInto(warehouse),
                 Math.min(2, Runtime.getRuntime().availableProcessors()));
@@ -423,9 +446,28 @@ final class BackfillCommand implements Callable<Integer> {
         MessageDigest all = sha256();
         hashes.forEach(h -> all.update(h.getBytes(StandardCharsets.UTF_8)));
         all.update(
-                (cluster + zone + observedAt + scrapeIntervalS + chosen())
+                (cluster + zone + observedAt + scrapeIntervalS + chosen() + charges())
                         .getBytes(StandardCharsets.UTF_8));
         return ByteBuffer.wrap(all.digest()).getLong() | 1;
+    }
+
+    /** What of the registry changes the rows; nothing where it charges nothing otherwise. */
+    private String charges() {
+        String text = RegistryText.ofCharges(registry);
+        return text.equals(RegistryText.ofCharges(Registry.EMPTY)) ? "" : "|" + text;
+    }
+
+    /** What a backfill writes depends on its inputs alone; not everybody will expect that. */
+    private void warnOfRegistry(Warehouse warehouse) {
+        if (registryDirectory == null) {
+            new RegistryLog(warehouse)
+                    .latest()
+                    .ifPresent(
+                            v ->
+                                    say(
+                                            "warning: registry version %d is in force but does not charge this backfill, its usage goes to 'unmapped'; give --registry DIR"
+                                                    .formatted(v.version())));
+        }
     }
 
     /** What the site chose that changes the rows of the same files; nothing where it chose none. */

@@ -12,6 +12,7 @@ import io.gpuledger.flink.SinkUnreachableException;
 import io.gpuledger.local.LocalStack;
 import io.gpuledger.local.Service;
 import io.gpuledger.local.StackException;
+import io.gpuledger.registry.RegistryTopicException;
 import io.gpuledger.sql.Warehouse;
 import io.gpuledger.sql.WarehouseRefusedException;
 import io.gpuledger.sql.WarehouseUnreachableException;
@@ -41,6 +42,7 @@ import picocli.CommandLine.Option;
             MigrateCommand.class,
             BackfillCommand.class,
             UsageCommand.class,
+            RegistryCommand.class,
             ReconcileCommand.class,
             CollectCommand.class,
             RunCommand.class,
@@ -148,6 +150,7 @@ public final class GpuLedger implements Runnable {
             if (cause instanceof WarehouseUnreachableException
                     || cause instanceof StackException
                     || cause instanceof SlurmrestdException
+                    || cause instanceof RegistryTopicException
                     || cause instanceof SinkUnreachableException) {
                 err.println("gpu-ledger: " + cause.getMessage());
                 return ExitCode.UNREACHABLE;

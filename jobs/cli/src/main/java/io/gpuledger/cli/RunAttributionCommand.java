@@ -2,15 +2,18 @@ package io.gpuledger.cli;
 
 import io.gpuledger.attribution.AttributionJob;
 import io.gpuledger.attribution.AttributionSettings;
+import io.gpuledger.attribution.RegistryState;
 import io.gpuledger.cli.config.Configuration;
 import io.gpuledger.cli.config.Keys;
 import io.gpuledger.flink.LocalFlink;
 import io.gpuledger.local.LocalStack;
 import io.gpuledger.local.ServiceLog;
 import io.gpuledger.local.Terminal;
+import io.gpuledger.registry.RegistryTopic;
 import io.gpuledger.sql.Migrator;
 import io.gpuledger.sql.Warehouse;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.Map;
 import java.util.concurrent.Callable;
 import org.apache.flink.configuration.StateRecoveryOptions;
@@ -98,6 +101,7 @@ final class RunAttributionCommand implements Callable<Integer> {
                             flink,
                             brokers,
                             GpuLedger.sinkInto(warehouse),
+                            inForce(new RegistryTopic(brokers)),
                             AttributionSettings.live(choice, floor),
                             configuration.get(Keys.PARALLELISM, "--parallelism", parallelism),
                             configuration.get(
@@ -107,5 +111,16 @@ final class RunAttributionCommand implements Callable<Integer> {
                     .execute("gpu-ledger attribution");
         }
         return ExitCode.DONE;
+    }
+
+    /** Known before the first record is: else the past would be written unmapped first. */
+    private static RegistryState inForce(RegistryTopic topic) {
+        topic.create();
+        List<RegistryTopic.Version> all = topic.after(0);
+        if (all.isEmpty()) {
+            return RegistryState.none();
+        }
+        RegistryTopic.Version last = all.get(all.size() - 1);
+        return new RegistryState(last.version(), last.body());
     }
 }

@@ -14,6 +14,7 @@ import java.time.OffsetDateTime;
 import java.time.ZoneId;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine;
@@ -32,6 +33,8 @@ final class UsageCommand implements Callable<Integer> {
         CSV,
         JSON
     }
+
+    private static final int ACCOUNTS_SHOWN = 10;
 
     @CommandLine.ParentCommand GpuLedger ledger;
     @CommandLine.Spec CommandLine.Model.CommandSpec spec;
@@ -99,10 +102,12 @@ final class UsageCommand implements Callable<Integer> {
             throw new UsageException(String.valueOf(e.getMessage()));
         }
         UsageQuery.Result result;
+        Optional<UsageQuery.Unmapped> unmapped;
         try (LocalStack stack = ledger.stack()) {
             Warehouse warehouse = ledger.warehouse(stack);
             Migrator.migrate(warehouse);
             result = query.run(warehouse);
+            unmapped = query.unmapped(warehouse);
         }
         PrintWriter out = spec.commandLine().getOut();
         switch (format) {
@@ -111,7 +116,23 @@ final class UsageCommand implements Callable<Integer> {
             case TABLE -> out.print(result.table());
         }
         out.flush();
+        unmapped.ifPresent(this::warn);
         return ExitCode.DONE;
+    }
+
+    private void warn(UsageQuery.Unmapped unmapped) {
+        List<String> accounts = unmapped.accounts();
+        List<String> first = accounts.subList(0, Math.min(ACCOUNTS_SHOWN, accounts.size()));
+        PrintWriter err = spec.commandLine().getErr();
+        err.printf(
+                "warning: no grant pays for %s held GPU-hours of account%s %s%s; map them in the registry%n",
+                RechargeOutput.ofMs(unmapped.gpuMs()),
+                accounts.size() == 1 ? "" : "s",
+                String.join(", ", first),
+                accounts.size() > first.size()
+                        ? " and %d more".formatted(accounts.size() - first.size())
+                        : "");
+        err.flush();
     }
 
     /**

@@ -3,6 +3,8 @@ package io.gpuledger.flink;
 import io.gpuledger.core.InputLimits;
 import java.time.Duration;
 import java.util.List;
+import org.apache.flink.api.common.eventtime.WatermarkGenerator;
+import org.apache.flink.api.common.eventtime.WatermarkOutput;
 import org.apache.flink.api.common.eventtime.WatermarkStrategy;
 import org.apache.flink.api.common.typeinfo.TypeInformation;
 import org.apache.flink.connector.kafka.source.KafkaSource;
@@ -61,6 +63,38 @@ public final class KafkaWireSource {
         KafkaSource<WireMessage> source =
                 topics(brokers, groupId, topics).setBounded(OffsetsInitializer.latest()).build();
         return stream(env, name, source, futureMs, outOfOrder, idle);
+    }
+
+    /**
+     * Records that have no event time and never hold it back, each once its transaction is
+     * committed.
+     */
+    public static DataStream<WireMessage> readTimeless(
+            StreamExecutionEnvironment env,
+            String name,
+            String brokers,
+            String groupId,
+            List<String> topics) {
+        KafkaSource<WireMessage> source =
+                topics(brokers, groupId, topics)
+                        .setProperty("isolation.level", "read_committed")
+                        .build();
+        WatermarkStrategy<WireMessage> timeless =
+                WatermarkStrategy.forGenerator(ignored -> new Timeless());
+        return env.fromSource(source, timeless, name).uid(name).name(name);
+    }
+
+    /** Idle from the first moment on. */
+    private static final class Timeless implements WatermarkGenerator<WireMessage> {
+        @Override
+        public void onEvent(WireMessage event, long timestamp, WatermarkOutput output) {
+            output.markIdle();
+        }
+
+        @Override
+        public void onPeriodicEmit(WatermarkOutput output) {
+            output.markIdle();
+        }
     }
 
     private static KafkaSourceBuilder<WireMessage> topics(

@@ -1,5 +1,6 @@
 package io.gpuledger.cli.config;
 
+import io.gpuledger.core.text.NearWord;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -118,7 +119,7 @@ public final class Configuration {
             return Optional.empty();
         }
         return known.keySet().stream()
-                .filter(name -> ConfigurationFile.distance(name, variable) <= MISTAKES)
+                .filter(name -> NearWord.mistakes(name, variable) <= MISTAKES)
                 .findFirst();
     }
 

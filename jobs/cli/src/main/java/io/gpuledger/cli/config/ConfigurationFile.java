@@ -1,5 +1,6 @@
 package io.gpuledger.cli.config;
 
+import io.gpuledger.core.text.NearWord;
 import java.io.IOException;
 import java.nio.charset.CharacterCodingException;
 import java.nio.file.Files;
@@ -20,9 +21,6 @@ import org.snakeyaml.engine.v2.nodes.ScalarNode;
 
 /** One {@code gpu-ledger.yaml}: what it says, and everything that is wrong with it. */
 final class ConfigurationFile {
-    /** More mistakes in a word than this make it another word. */
-    private static final int MISTAKES = 3;
-
     private final Path file;
     private final List<String> problems;
     private final Map<String, Setting> settings = new LinkedHashMap<>();
@@ -138,9 +136,12 @@ final class ConfigurationFile {
 
     private static String suggestion(String name) {
         String nearest = "";
-        int least = MISTAKES;
+        int least = NearWord.ANOTHER;
         for (Key<?> key : Keys.ALL) {
-            int mistakes = Math.min(distance(name, key.name()), distance(name, lastWord(key)));
+            int mistakes =
+                    Math.min(
+                            NearWord.mistakes(name, key.name()),
+                            NearWord.mistakes(name, lastWord(key)));
             if (mistakes < least) {
                 least = mistakes;
                 nearest = key.name();
@@ -153,24 +154,6 @@ final class ConfigurationFile {
 
     private static String lastWord(Key<?> key) {
         return key.name().substring(key.name().lastIndexOf('.') + 1);
-    }
-
-    /** Characters to add, leave out or change to make one of the other. */
-    static int distance(String a, String b) {
-        int[] row = new int[b.length() + 1];
-        for (int j = 0; j <= b.length(); j++) {
-            row[j] = j;
-        }
-        for (int i = 1; i <= a.length(); i++) {
-            int diagonal = row[0];
-            row[0] = i;
-            for (int j = 1; j <= b.length(); j++) {
-                int changed = diagonal + (a.charAt(i - 1) == b.charAt(j - 1) ? 0 : 1);
-                diagonal = row[j];
-                row[j] = Math.min(changed, Math.min(row[j], row[j - 1]) + 1);
-            }
-        }
-        return row[b.length()];
     }
 
     private static String name(String prefix) {

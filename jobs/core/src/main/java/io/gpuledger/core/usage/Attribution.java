@@ -26,15 +26,17 @@ public final class Attribution {
     private Attribution() {}
 
     /** A part of a window in which nothing changes. */
-    private record Stretch(long fromMs, long toMs, long windowEndMs) {}
+    private record Stretch(long fromMs, long toMs, long windowEndMs, String gpuModel) {}
 
     /**
      * Rows of all slots of the host that existed in {@code window}.
      *
      * @param readings per GPU index, for every GPU that has samples which speak for the window
+     * @param window one minute
+     * @param rule who pays
      */
     public static List<UsageRow> attribute(
-            HostFacts facts, Map<Integer, SlotReadings> readings, Span window) {
+            HostFacts facts, Map<Integer, SlotReadings> readings, Span window, ChargeRule rule) {
         List<UsageRow> rows = new ArrayList<>();
         long idleMs = 0;
         for (Map.Entry<Integer, HostFacts.Slot> slot : facts.slots().entrySet()) {
@@ -43,13 +45,14 @@ public final class Attribution {
                 continue;
             }
             SlotReadings read = readings.getOrDefault(slot.getKey(), SlotReadings.NONE);
-            UsageRow row = slotRow(facts, slot.getKey(), slot.getValue(), read, existed, window);
+            UsageRow row =
+                    slotRow(facts, slot.getKey(), slot.getValue(), read, existed, window, rule);
             for (UsageRow.Holder holder : row.holders()) {
                 idleMs += holder.bucket() == Bucket.IDLE ? holder.gpuMs() : 0;
             }
             rows.add(row);
         }
-        rows.addAll(unplacedRows(facts, window, idleMs));
+        rows.addAll(unplacedRows(facts, window, idleMs, rule));
         return rows;
     }
 
@@ -70,20 +73,22 @@ public final class Attribution {
             HostFacts.Slot slot,
             SlotReadings readings,
             List<Span> existed,
-            Span window) {
+            Span window,
+            ChargeRule rule) {
         List<Claim> claims = new ArrayList<>();
         for (Claim claim : facts.claims().getOrDefault(index, List.of())) {
             if (claim.startMs() < window.endMs() && window.startMs() < claim.endMs()) {
                 claims.add(claim);
             }
         }
-        HolderSums sums = new HolderSums();
+        String model = schedulerModel(facts, index, claims, window);
+        HolderSums sums = new HolderSums(rule, facts.cluster(), window.startMs());
         long existsMs = 0;
         for (Span span : existed) {
             existsMs += span.lengthMs();
             long from = span.startMs();
             for (long to : cuts(facts, claims, span)) {
-                piece(facts, claims, readings, sums, new Stretch(from, to, window.endMs()));
+                piece(facts, claims, readings, sums, new Stretch(from, to, window.endMs(), model));
                 from = to;
             }
         }
@@ -97,16 +102,17 @@ public final class Attribution {
                 window.startMs(),
                 existsMs,
                 configured.isEmpty() ? card.uuid() : configured,
-                model(facts, index, claims, card, window),
+                model.isEmpty() ? card.model() : model,
                 sums.holders());
     }
 
     /**
      * What the scheduler calls the GPU counts: its inventory, else what a holder was given (a MIG
-     * profile names no card). DCGM's name only where nobody else has one.
+     * profile names no card). Empty where it has no name: what DCGM calls the card decides no
+     * charge.
      */
-    private static String model(
-            HostFacts facts, int index, List<Claim> claims, HostFacts.CardName card, Span window) {
+    private static String schedulerModel(
+            HostFacts facts, int index, List<Claim> claims, Span window) {
         String configured = facts.timeline().model(index, window.startMs());
         if (!configured.isEmpty()) {
             return configured;
@@ -118,7 +124,7 @@ public final class Attribution {
                 return type;
             }
         }
-        return card.model();
+        return "";
     }
 
     /** What the scheduler called the cards that it gave to a run, by index. */
@@ -202,6 +208,7 @@ public final class Attribution {
             boolean disputed = whole.size() > 1 || !parts.isEmpty();
             sums.whole(
                     heldKey(holder, stretch, disputed ? RunFlag.DOUBLE_HOLD.bit() : 0),
+                    stretch.gpuModel(),
                     from,
                     to,
                     readings.card(from, to));
@@ -213,7 +220,7 @@ public final class Attribution {
                     last == null
                             ? freeKey(facts, from)
                             : new HolderKey(Bucket.OVERHEAD, last.run(), -1, last.flags());
-            sums.whole(key, from, to, readings.card(from, to));
+            sums.whole(key, stretch.gpuModel(), from, to, readings.card(from, to));
             return;
         }
         shared(facts, parts, leavingParts, readings, sums, stretch);
@@ -248,7 +255,10 @@ public final class Attribution {
         int flags = assumed ? RunFlag.SHARED_SLOT.bit() : 0;
         SlotReadings.Split split = readings.split(from, to, denominator, mig);
         for (Claim part : parts) {
-            sums.part(heldKey(part, stretch, flags), split.next(part.share(mig), part.instance()));
+            sums.part(
+                    heldKey(part, stretch, flags),
+                    stretch.gpuModel(),
+                    split.next(part.share(mig), part.instance()));
         }
         // Who has left still blocks its part, as far as nobody else has it already.
         for (Claim part : leaving) {
@@ -256,11 +266,12 @@ public final class Attribution {
             if (split.fits(share)) {
                 sums.part(
                         new HolderKey(Bucket.OVERHEAD, part.run(), part.instance(), part.flags()),
+                        stretch.gpuModel(),
                         split.next(share, part.instance()));
             }
         }
         if (split.hasRest()) {
-            sums.part(freeKey(facts, from), split.rest());
+            sums.part(freeKey(facts, from), stretch.gpuModel(), split.rest());
         }
     }
 
@@ -298,7 +309,8 @@ public final class Attribution {
      * Devices of unknown position: their time stands at index -1, and the same time is taken back
      * from the IDLE of the known slots as far as there is any, so that the host's total stays true.
      */
-    private static List<UsageRow> unplacedRows(HostFacts facts, Span window, long idleMs) {
+    private static List<UsageRow> unplacedRows(
+            HostFacts facts, Span window, long idleMs, ChargeRule rule) {
         Map<String, HolderSums> byKey = new TreeMap<>();
         Map<String, Long> heldByKey = new TreeMap<>();
         for (HostRun run : facts.runs()) {
@@ -311,14 +323,20 @@ public final class Attribution {
                     continue;
                 }
                 String key = facts.host().isEmpty() ? run.runId() : "";
-                HolderSums sums = byKey.computeIfAbsent(key, k -> new HolderSums());
+                HolderSums sums =
+                        byKey.computeIfAbsent(
+                                key, k -> new HolderSums(rule, facts.cluster(), window.startMs()));
                 long suspended = Span.lengthWithin(run.suspensions(), held.startMs(), held.endMs());
                 long count = holding.count();
                 int flags = flagsWithin(run, run.flags(), window.endMs());
                 sums.unread(
                         new HolderKey(Bucket.ALLOCATED, run, -1, flags),
+                        holding.gresType(),
                         count * (held.lengthMs() - suspended));
-                sums.unread(new HolderKey(Bucket.SUSPENDED, run, -1, flags), count * suspended);
+                sums.unread(
+                        new HolderKey(Bucket.SUSPENDED, run, -1, flags),
+                        holding.gresType(),
+                        count * suspended);
                 heldByKey.merge(key, count * held.lengthMs(), Long::sum);
             }
         }
@@ -326,7 +344,8 @@ public final class Attribution {
         for (Map.Entry<String, HolderSums> entry : byKey.entrySet()) {
             long held = Objects.requireNonNull(heldByKey.get(entry.getKey()), "merged above");
             long contra = facts.host().isEmpty() ? 0 : Math.min(held, idleMs);
-            entry.getValue().unread(new HolderKey(Bucket.IDLE, HolderKey.NOBODY, -1, 0), -contra);
+            entry.getValue()
+                    .unread(new HolderKey(Bucket.IDLE, HolderKey.NOBODY, -1, 0), "", -contra);
             rows.add(
                     new UsageRow(
                             facts.cluster(),

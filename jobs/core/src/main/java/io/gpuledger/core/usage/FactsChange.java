@@ -95,6 +95,7 @@ public final class FactsChange {
                         && a.user().equals(b.user())
                         && a.partition().equals(b.partition())
                         && a.qos().equals(b.qos())
+                        && a.endState().equals(b.endState())
                         && Attribution.lastingFlags(a.flags())
                                 == Attribution.lastingFlags(b.flags());
         if (!sameNames || !Attribution.types(a).equals(Attribution.types(b))) {

@@ -8,20 +8,38 @@ import java.util.TreeMap;
 
 /** Adds up the parts of one row by holder, in a canonical order. */
 final class HolderSums {
-    private static final long UNMAPPED_WEIGHT = 1_000;
-    private static final String UNMAPPED_GRANT = "unmapped";
-
     private record Id(Bucket bucket, String runId, int instance) {}
 
     private static final class Cell {
         final HostRun run;
+        Charge charge;
+        String gpuModel;
         int flags;
         long gpuMs;
+        long chargedGpuUs;
         final Readings.Sums read = new Readings.Sums();
 
-        Cell(HostRun run) {
-            this.run = run;
+        void add(long moreGpuMs) {
+            gpuMs += moreGpuMs;
+            chargedGpuUs += charge.chargedGpuUs(moreGpuMs);
         }
+
+        Cell(HostRun run, Charge charge, String gpuModel) {
+            this.run = run;
+            this.charge = charge;
+            this.gpuModel = gpuModel;
+        }
+    }
+
+    private final ChargeRule rule;
+    private final String cluster;
+    private final long atMs;
+
+    /** Of a minute that begins at {@code atMs}: no charge changes within it. */
+    HolderSums(ChargeRule rule, String cluster, long atMs) {
+        this.rule = rule;
+        this.cluster = cluster;
+        this.atMs = atMs;
     }
 
     private final Map<Id, Cell> cells =
@@ -30,29 +48,49 @@ final class HolderSums {
                             .thenComparing(Id::runId)
                             .thenComparingInt(Id::instance));
 
-    void whole(HolderKey key, long fromMs, long toMs, Readings.Sums read) {
-        part(key, new SlotReadings.Part(toMs - fromMs, read));
+    /** Of a card that the scheduler calls {@code gpuModel}; empty when it has no name for it. */
+    void whole(HolderKey key, String gpuModel, long fromMs, long toMs, Readings.Sums read) {
+        part(key, gpuModel, new SlotReadings.Part(toMs - fromMs, read));
     }
 
-    void part(HolderKey key, SlotReadings.Part part) {
-        Cell cell = cell(key);
-        cell.gpuMs += part.gpuMs();
+    void part(HolderKey key, String gpuModel, SlotReadings.Part part) {
+        Cell cell = cell(key, gpuModel);
+        cell.add(part.gpuMs());
         cell.read.add(part.read());
     }
 
-    void unread(HolderKey key, long gpuMs) {
+    void unread(HolderKey key, String gpuModel, long gpuMs) {
         if (gpuMs != 0) {
-            cell(key).gpuMs += gpuMs;
+            cell(key, gpuModel).add(gpuMs);
         }
     }
 
-    private Cell cell(HolderKey key) {
+    private Cell cell(HolderKey key, String gpuModel) {
         Cell cell =
                 cells.computeIfAbsent(
                         new Id(key.bucket(), key.run().runId(), key.instance()),
-                        id -> new Cell(key.run()));
+                        id -> new Cell(key.run(), charge(key, gpuModel), gpuModel));
+        if (!cell.gpuModel.equals(gpuModel)) {
+            cell.gpuModel = gpuModel; // devices of several kinds without a position
+            cell.charge = charge(key, gpuModel);
+        }
         cell.flags |= key.flags();
         return cell;
+    }
+
+    private Charge charge(HolderKey key, String gpuModel) {
+        HostRun run = key.run();
+        return rule.at(
+                new ChargeSubject(
+                        cluster,
+                        run.account(),
+                        run.user(),
+                        run.partition(),
+                        run.qos(),
+                        gpuModel,
+                        key.bucket(),
+                        run.endState()),
+                atMs);
     }
 
     List<UsageRow.Holder> holders() {
@@ -72,10 +110,10 @@ final class HolderSums {
                 run.user(),
                 run.partition(),
                 run.qos(),
-                run.runId().isEmpty() ? "" : UNMAPPED_GRANT,
+                cell.charge.grantId(),
                 id.instance(),
                 cell.gpuMs,
-                held ? cell.gpuMs * UNMAPPED_WEIGHT : 0,
+                cell.chargedGpuUs,
                 cell.read.coveredMs,
                 cell.read.activeUs,
                 cell.read.smUs,

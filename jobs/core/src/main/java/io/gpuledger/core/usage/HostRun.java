@@ -7,6 +7,7 @@ import java.util.List;
 /**
  * What one run has on one host.
  *
+ * @param endState {@link ChargeSubject#endState} of the run
  * @param uncertainFromMs nothing states that the run held on from here: what its flags say of its
  *     end concerns the time from this instant on; {@link Long#MAX_VALUE} where the end is stated
  * @param overheadUntilMs when the host's epilog freed the cards, 0 when no source tells
@@ -18,6 +19,7 @@ public record HostRun(
         String user,
         String partition,
         String qos,
+        String endState,
         long startMs,
         long endMs,
         long uncertainFromMs,
@@ -42,6 +44,7 @@ public record HostRun(
                 user,
                 partition,
                 qos,
+                endState,
                 startMs,
                 endMs,
                 uncertainMs,

@@ -8,7 +8,7 @@ import java.util.TreeMap;
 
 /** Adds the minute rows of one slot and hour: the hour row is nothing but their sum. */
 public final class HourSum {
-    private record Id(Bucket bucket, String runId, String account, int instance) {}
+    private record Id(Bucket bucket, String runId, String account, int instance, String grantId) {}
 
     private record SlotId(int gpuIndex, String unplacedRun) {}
 
@@ -37,7 +37,8 @@ public final class HourSum {
                         Comparator.comparing(Id::bucket)
                                 .thenComparing(Id::runId)
                                 .thenComparing(Id::account)
-                                .thenComparingInt(Id::instance));
+                                .thenComparingInt(Id::instance)
+                                .thenComparing(Id::grantId));
         long exists = 0;
         UsageRow last = minutes.get(0);
         for (UsageRow minute : minutes) {
@@ -49,7 +50,8 @@ public final class HourSum {
                                 holder.bucket(),
                                 holder.runId(),
                                 holder.account(),
-                                holder.instance()),
+                                holder.instance(),
+                                holder.grantId()),
                         holder,
                         HourSum::add);
             }

@@ -3,6 +3,7 @@ package io.gpuledger.core.usage;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import io.gpuledger.core.registry.Charging;
 import io.gpuledger.core.run.Holding;
 import io.gpuledger.core.run.RunFlag;
 import io.gpuledger.core.time.Span;
@@ -59,9 +60,58 @@ class AttributionTest {
 
         List<UsageRow> rows =
                 Attribution.attribute(
-                        facts(1, 0, runs, List.of()), Map.of(), new Span(from, from + 60_000));
+                        facts(1, 0, runs, List.of()),
+                        Map.of(),
+                        new Span(from, from + 60_000),
+                        Charging.UNMAPPED);
 
         assertThat(sum(rows)).isEqualTo(Map.of("ALLOCATED", 60_000L));
+    }
+
+    /**
+     * Weights are by the scheduler's type: what DCGM calls a card must not decide what it costs.
+     */
+    @Test
+    void a_charge_sees_what_the_scheduler_calls_the_card_and_how_the_run_ended() {
+        HostRun placed = run("a", 0, 20_000, List.of(new Span(5_000, 10_000)), holding(0, 0, 1));
+        Holding typed = new Holding("h", -1, "a100", 0, 2, 0, 60_000);
+        HostRun counted = run("b", 0, 60_000, List.of(), typed);
+        HostFacts told =
+                facts(
+                        1,
+                        0,
+                        List.of(ended(placed, "NODE_FAIL"), ended(counted, "NODE_FAIL")),
+                        List.of(ALWAYS));
+        List<ChargeSubject> asked = new ArrayList<>();
+        ChargeRule rule =
+                (subject, at) -> {
+                    asked.add(subject);
+                    return new Charge("g-" + subject.gpuModel() + subject.endState(), 500);
+                };
+
+        List<UsageRow> rows = Attribution.attribute(told, Map.of(), WINDOW, rule);
+
+        assertThat(asked).extracting(ChargeSubject::cluster).containsOnly("c");
+        for (UsageRow row : rows) {
+            for (UsageRow.Holder holder : row.holders()) {
+                assertThat(holder.chargedGpuUs()).isEqualTo(holder.gpuMs() * 500);
+                assertThat(holder.grantId())
+                        .isEqualTo(
+                                "g-%s%s"
+                                        .formatted(
+                                                row.gpuIndex() >= 0
+                                                        ? "h100"
+                                                        : holder.runId().isEmpty() ? "" : "a100",
+                                                holder.runId().isEmpty() ? "" : "NODE_FAIL"));
+            }
+        }
+        Holding untyped = new Holding("h", 0, "", 0, 1, 0, 60_000);
+        // An exporter alone gives the card a name, and the charge none.
+        HostFacts exported =
+                exporting(1, false, ended(run("c", 0, 60_000, List.of(), untyped), "COMPLETED"));
+        assertThat(Attribution.attribute(exported, Map.of(), WINDOW, rule).get(0).holders())
+                .extracting(UsageRow.Holder::grantId)
+                .containsExactly("g-");
     }
 
     @Test
@@ -71,7 +121,10 @@ class AttributionTest {
         List<UsageRow> rows =
                 Attribution.attribute(
                         // What is missing from the cards is nobody's guess: two of three are idle.
-                        facts(2, 0, List.of(counted), List.of(ALWAYS)), Map.of(), WINDOW);
+                        facts(2, 0, List.of(counted), List.of(ALWAYS)),
+                        Map.of(),
+                        WINDOW,
+                        Charging.UNMAPPED);
 
         assertThat(rows).extracting(UsageRow::gpuIndex).containsExactly(0, 1, -1);
         assertThat(rows.get(2).existsMs()).isEqualTo(60_000);
@@ -96,7 +149,10 @@ class AttributionTest {
 
         List<UsageRow> rows =
                 Attribution.attribute(
-                        facts(1, 0, List.of(first, second), List.of(ALWAYS)), Map.of(), WINDOW);
+                        facts(1, 0, List.of(first, second), List.of(ALWAYS)),
+                        Map.of(),
+                        WINDOW,
+                        Charging.UNMAPPED);
 
         assertThat(rows.get(0).holders())
                 .extracting(UsageRow.Holder::runId, UsageRow.Holder::gpuMs)
@@ -119,7 +175,9 @@ class AttributionTest {
 
         long energy = 0;
         for (long w = 0; w < 180_000; w += 60_000) {
-            for (UsageRow row : Attribution.attribute(facts, readings, new Span(w, w + 60_000))) {
+            for (UsageRow row :
+                    Attribution.attribute(
+                            facts, readings, new Span(w, w + 60_000), Charging.UNMAPPED)) {
                 for (UsageRow.Holder holder : row.holders()) {
                     assertThat(holder.energyMj()).isNotNegative();
                     energy += holder.energyMj();
@@ -199,7 +257,10 @@ class AttributionTest {
 
         List<UsageRow> rows =
                 Attribution.attribute(
-                        facts(polls, List.of(one, three), List.of(ALWAYS)), Map.of(), WINDOW);
+                        facts(polls, List.of(one, three), List.of(ALWAYS)),
+                        Map.of(),
+                        WINDOW,
+                        Charging.UNMAPPED);
 
         assertThat(rows).hasSize(1);
         assertThat(rows.get(0).holders())
@@ -266,7 +327,10 @@ class AttributionTest {
 
         List<UsageRow> rows =
                 Attribution.attribute(
-                        facts(1, 0, List.of(lost, next), List.of(ALWAYS)), Map.of(), WINDOW);
+                        facts(1, 0, List.of(lost, next), List.of(ALWAYS)),
+                        Map.of(),
+                        WINDOW,
+                        Charging.UNMAPPED);
 
         assertThat(rows.get(0).holders())
                 .extracting(UsageRow.Holder::runId, UsageRow.Holder::gpuMs, UsageRow.Holder::flags)
@@ -286,6 +350,7 @@ class AttributionTest {
                 run.user(),
                 run.partition(),
                 run.qos(),
+                "",
                 start,
                 end,
                 start,
@@ -347,7 +412,8 @@ class AttributionTest {
             long total = 0;
             for (long w = 0; w < 240_000; w += 60_000) {
                 Span window = new Span(w, w + 60_000);
-                for (UsageRow row : Attribution.attribute(facts, Map.of(), window)) {
+                for (UsageRow row :
+                        Attribution.attribute(facts, Map.of(), window, Charging.UNMAPPED)) {
                     total += row.gpuIndex() >= 0 ? row.existsMs() : 0;
                     for (UsageRow.Holder holder : row.holders()) {
                         assertThat(holder.coveredMs())
@@ -376,10 +442,12 @@ class AttributionTest {
                         sampled,
                         List.of(ALWAYS));
 
-        assertThat(Attribution.attribute(facts, Map.of(), WINDOW))
+        assertThat(Attribution.attribute(facts, Map.of(), WINDOW, Charging.UNMAPPED))
                 .extracting(UsageRow::gpuModel)
                 .containsExactly("h100");
-        assertThat(Attribution.attribute(facts, Map.of(), new Span(60_000, 120_000)))
+        assertThat(
+                        Attribution.attribute(
+                                facts, Map.of(), new Span(60_000, 120_000), Charging.UNMAPPED))
                 .extracting(UsageRow::gpuModel)
                 .containsExactly("NVIDIA H100 80GB");
     }
@@ -415,14 +483,14 @@ class AttributionTest {
 
     /** Where anybody holds anything. */
     private static List<Integer> slotsOf(HostFacts facts) {
-        return Attribution.attribute(facts, Map.of(), WINDOW).stream()
+        return Attribution.attribute(facts, Map.of(), WINDOW, Charging.UNMAPPED).stream()
                 .filter(row -> row.holders().stream().anyMatch(h -> h.bucket() == Bucket.ALLOCATED))
                 .map(UsageRow::gpuIndex)
                 .toList();
     }
 
     private static Map<String, Long> gpuMs(HostFacts facts) {
-        return sum(Attribution.attribute(facts, Map.of(), WINDOW));
+        return sum(Attribution.attribute(facts, Map.of(), WINDOW, Charging.UNMAPPED));
     }
 
     private static Map<String, Long> sum(List<UsageRow> rows) {
@@ -491,6 +559,24 @@ class AttributionTest {
     }
 
     /** Start and end come from the run. */
+    private static HostRun ended(HostRun run, String state) {
+        return new HostRun(
+                run.runId(),
+                run.jobId(),
+                run.account(),
+                run.user(),
+                run.partition(),
+                run.qos(),
+                ChargeSubject.endState(state),
+                run.startMs(),
+                run.endMs(),
+                run.uncertainFromMs(),
+                run.overheadUntilMs(),
+                run.holdings(),
+                run.suspensions(),
+                run.flags());
+    }
+
     private static Holding holding(int index, int shards, int count) {
         return new Holding("h", index, "h100", shards, count, 0, 0);
     }
@@ -513,6 +599,7 @@ class AttributionTest {
                 "alice",
                 "batch",
                 "normal",
+                "",
                 start,
                 end,
                 Long.MAX_VALUE,

@@ -1,0 +1,48 @@
+package io.gpuledger.attribution;
+
+import io.gpuledger.flink.SinkRow;
+import io.gpuledger.flink.WireMessage;
+import io.gpuledger.registry.RegistryException;
+import io.gpuledger.registry.RegistryText;
+import io.gpuledger.registry.RegistryTopic;
+import java.io.IOException;
+import org.apache.flink.api.common.typeinfo.TypeInformation;
+import org.apache.flink.streaming.api.functions.ProcessFunction;
+import org.apache.flink.util.Collector;
+import org.apache.flink.util.OutputTag;
+
+/** Records of the topic {@code registry} for everybody; what is none goes to the dead letters. */
+public final class RegistryRouter extends ProcessFunction<WireMessage, HeartbeatInput> {
+    public static final String UID = "route-registry"; // names this operator in every savepoint
+    public static final OutputTag<SinkRow> ROWS =
+            new OutputTag<>("registry-rows", TypeInformation.of(SinkRow.class));
+
+    private static final long serialVersionUID = 1L;
+
+    private final AttributionSettings settings;
+
+    public RegistryRouter(AttributionSettings settings) {
+        this.settings = settings;
+    }
+
+    @Override
+    public void processElement(
+            WireMessage message, Context context, Collector<HeartbeatInput> out) {
+        try {
+            RegistryTopic.Version version = RegistryTopic.decode(message.value);
+            RegistryText.parse("registry version " + version.version(), version.body());
+            HeartbeatInput input = new HeartbeatInput();
+            input.registry = new RegistryState(version.version(), version.body());
+            out.collect(input);
+        } catch (IOException | RuntimeException | RegistryException e) {
+            context.output(
+                    ROWS,
+                    DeadLetters.ofRecord(
+                            "REGISTRY",
+                            "is no registry that this program can use: " + e.getMessage(),
+                            message,
+                            context.timerService().currentProcessingTime(),
+                            settings));
+        }
+    }
+}

@@ -1,0 +1,4 @@
+@NullMarked
+package io.gpuledger.core.text;
+
+import org.jspecify.annotations.NullMarked;

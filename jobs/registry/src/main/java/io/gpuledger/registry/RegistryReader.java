@@ -1,0 +1,486 @@
+package io.gpuledger.registry;
+
+import io.gpuledger.core.registry.AccountMapping;
+import io.gpuledger.core.registry.Action;
+import io.gpuledger.core.registry.Adjustment;
+import io.gpuledger.core.registry.BudgetLine;
+import io.gpuledger.core.registry.ChargePolicy;
+import io.gpuledger.core.registry.Effective;
+import io.gpuledger.core.registry.Enforcement;
+import io.gpuledger.core.registry.Entry;
+import io.gpuledger.core.registry.Grant;
+import io.gpuledger.core.registry.GrantKind;
+import io.gpuledger.core.registry.Price;
+import io.gpuledger.core.registry.PriceList;
+import io.gpuledger.core.registry.Registry;
+import io.gpuledger.core.registry.RegistryFault;
+import io.gpuledger.core.registry.RegistryRules;
+import io.gpuledger.core.registry.Thresholds;
+import io.gpuledger.core.registry.WeightRule;
+import io.gpuledger.core.time.Span;
+import io.gpuledger.core.usage.Bucket;
+import java.math.BigDecimal;
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.HashMap;
+import java.util.HashSet;
+import java.util.IdentityHashMap;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.Objects;
+import java.util.Set;
+import org.jspecify.annotations.Nullable;
+import org.snakeyaml.engine.v2.nodes.Node;
+import org.snakeyaml.engine.v2.nodes.ScalarNode;
+
+/** Collects the entries of any number of texts and gives the registry that they are together. */
+final class RegistryReader {
+    static final List<String> SECTIONS =
+            List.of(
+                    "clusters",
+                    "grants",
+                    "accounts",
+                    "charge_policies",
+                    "price_lists",
+                    "adjustments");
+
+    static final List<String> GRANT =
+            List.of(
+                    "id",
+                    "title",
+                    "pi",
+                    "institution",
+                    "funder",
+                    "kind",
+                    "term",
+                    "budget",
+                    "price_list",
+                    "thresholds",
+                    "enforcement");
+    static final List<String> TERM = List.of("from", "to");
+    static final List<String> LINE =
+            List.of("kind", "at", "gpu_hours", "gpu_us", "expires", "grant", "note");
+    static final List<String> THRESHOLDS = List.of("warning", "critical", "hysteresis");
+    static final List<String> ENFORCEMENT =
+            List.of("warning", "critical", "exhausted", "expired", "grace", "dry_run");
+    static final List<String> ACCOUNT =
+            List.of("cluster", "account", "user", "partition", "qos", "grant", "from", "to");
+    static final List<String> POLICY =
+            List.of("from", "to", "suspended", "overhead", "node_fail", "boot_fail", "weights");
+    static final List<String> WEIGHT =
+            List.of("cluster", "model", "partition", "qos", "bucket", "weight");
+    static final List<String> PRICE_LIST = List.of("name", "currency", "prices");
+    static final List<String> PRICE = List.of("model", "from", "to", "per_gpu_hour");
+    static final List<String> ADJUSTMENT =
+            List.of("id", "grant", "at", "gpu_hours", "gpu_us", "money", "reason", "author");
+
+    static final BigDecimal GPU_HOUR = BigDecimal.valueOf(BudgetLine.GPU_US_PER_GPU_HOUR);
+
+    /** Millionths in one percent. */
+    static final BigDecimal PERCENT = BigDecimal.valueOf(10_000);
+
+    static final BigDecimal MILLI = BigDecimal.valueOf(1_000);
+    private static final String STANDARD_CURRENCY = "DKK";
+
+    /** What a budget line can be. */
+    enum LineKind {
+        INITIAL,
+        TOP_UP,
+        TRANSFER_IN,
+        TRANSFER_OUT,
+        CORRECTION;
+
+        /** As in the files. */
+        String word() {
+            return name().toLowerCase(Locale.ROOT).replace('_', '-');
+        }
+    }
+
+    private static final Map<String, LineKind> LINE_KINDS = lineKinds();
+    private static final Map<String, GrantKind> GRANT_KINDS = YamlMap.words(GrantKind.class);
+    private static final Map<String, Action> ACTIONS = YamlMap.words(Action.class);
+    private static final Map<String, Bucket> BUCKETS = YamlMap.words(Bucket.class);
+
+    private final List<Problem> problems = new ArrayList<>();
+    private final IdentityHashMap<Entry, YamlSource.Place> places = new IdentityHashMap<>();
+
+    /** Entries with mistakes of their own: what seems to contradict them may not. */
+    private final Set<Entry> damaged = Collections.newSetFromMap(new IdentityHashMap<>());
+
+    private final Set<String> damagedGrants = new HashSet<>();
+    private final Map<String, YamlSource.Place> clusters = new HashMap<>();
+    private final List<Grant> grants = new ArrayList<>();
+    private final List<AccountMapping> mappings = new ArrayList<>();
+    private final List<ChargePolicy> policies = new ArrayList<>();
+    private final List<PriceList> priceLists = new ArrayList<>();
+    private final List<Adjustment> adjustments = new ArrayList<>();
+
+    private static Map<String, LineKind> lineKinds() {
+        Map<String, LineKind> kinds = new LinkedHashMap<>();
+        for (LineKind kind : LineKind.values()) {
+            kinds.put(kind.word(), kind);
+        }
+        return kinds;
+    }
+
+    /** Adds what a text says. */
+    void read(String name, String text) {
+        YamlSource source = new YamlSource(name, problems);
+        source.compose(text).ifPresent(root -> file(source, root));
+    }
+
+    /** Adds a problem of a text that cannot even be read. */
+    void problem(Problem problem) {
+        problems.add(problem);
+    }
+
+    /**
+     * The registry of all texts.
+     *
+     * @throws RegistryException with everything that is wrong
+     */
+    Registry registry() throws RegistryException {
+        Registry registry =
+                new Registry(
+                        List.copyOf(clusters.keySet()),
+                        grants,
+                        mappings,
+                        policies,
+                        priceLists,
+                        adjustments);
+        for (RegistryFault fault : RegistryRules.faults(registry)) {
+            if (!follows(fault)) {
+                problems.add(located(fault));
+            }
+        }
+        if (!problems.isEmpty()) {
+            problems.sort(Problem.IN_ORDER);
+            throw new RegistryException(problems);
+        }
+        return registry;
+    }
+
+    /**
+     * Of two that do not go together the later one is to blame; where the first is, is said too.
+     */
+    private Problem located(RegistryFault fault) {
+        YamlSource.Place place = place(fault.entry());
+        String found = fault.found();
+        if (fault.other() != null) {
+            YamlSource.Place other = place(fault.other());
+            boolean isLater = YamlSource.Place.IN_ORDER.compare(place, other) >= 0;
+            found += " (the other one: %s)".formatted(isLater ? other : place);
+            place = isLater ? place : other;
+        }
+        return new Problem(place.file(), place.line(), found, fault.remedy());
+    }
+
+    private YamlSource.Place place(Entry entry) {
+        return Objects.requireNonNull(places.get(entry), "an entry without place");
+    }
+
+    /** A fault that only another mistake makes. */
+    private boolean follows(RegistryFault fault) {
+        boolean ofDamaged =
+                fault.entry() instanceof BudgetLine.Transfer transfer
+                        && damagedGrants.contains(transfer.otherGrant());
+        return ofDamaged || damaged.contains(fault.entry());
+    }
+
+    private void file(YamlSource source, Node root) {
+        YamlMap file = YamlMap.of(source, root, "the file", SECTIONS);
+        for (ScalarNode cluster : file.scalars("clusters")) {
+            cluster(source, cluster);
+        }
+        file.list("grants").forEach(n -> grant(source, YamlMap.of(source, n, "a grant", GRANT)));
+        file.list("accounts")
+                .forEach(n -> mapping(YamlMap.of(source, n, "an account mapping", ACCOUNT)));
+        file.list("charge_policies")
+                .forEach(n -> policy(source, YamlMap.of(source, n, "a charge policy", POLICY)));
+        file.list("price_lists")
+                .forEach(n -> priceList(source, YamlMap.of(source, n, "a price list", PRICE_LIST)));
+        file.list("adjustments")
+                .forEach(n -> adjustment(YamlMap.of(source, n, "an adjustment", ADJUSTMENT)));
+    }
+
+    private void cluster(YamlSource source, ScalarNode node) {
+        String name = node.getValue();
+        if (name.isBlank() || name.contains("/") || name.contains("@")) {
+            source.problem(
+                    node,
+                    "cluster '%s' is blank or has a / or @".formatted(name),
+                    "give the name that gpu-ledger --cluster has");
+            return;
+        }
+        YamlSource.Place before = clusters.putIfAbsent(name, source.place(node));
+        if (before != null) {
+            source.problem(
+                    node,
+                    "cluster '%s' stands before, at %s".formatted(name, before),
+                    "leave one out");
+        }
+    }
+
+    private <E extends Entry> E placed(E entry, YamlMap map) {
+        places.put(entry, map.place());
+        if (!map.isSound()) {
+            damaged.add(entry);
+        }
+        return entry;
+    }
+
+    private void grant(YamlSource source, YamlMap map) {
+        String id = map.requiredId("id");
+        if (id.equals(Grant.UNMAPPED)) {
+            map.bad("id", "id 'unmapped' is for accounts without a grant", "give another id");
+        }
+        String title = map.requiredText("title");
+        String pi = map.requiredText("pi");
+        String institution = map.text("institution");
+        String funder = map.text("funder");
+        GrantKind kind = map.word("kind", GRANT_KINDS, null);
+        YamlMap termMap = map.requiredSection("term", "the term", TERM);
+        Span term = termMap == null ? Effective.ALWAYS : termMap.term();
+        boolean sound = termMap != null && termMap.isSound();
+        List<BudgetLine> budget = new ArrayList<>();
+        for (Node node : map.list("budget")) {
+            YamlMap lineMap = YamlMap.of(source, node, "a budget line", LINE);
+            BudgetLine line = line(lineMap);
+            if (line != null && lineMap.isSound()) {
+                budget.add(placed(line, lineMap));
+            } else {
+                sound = false;
+            }
+        }
+        String priceList = map.id("price_list");
+        Thresholds thresholds = thresholds(map.section("thresholds", "thresholds", THRESHOLDS));
+        Enforcement enforcement =
+                enforcement(map.section("enforcement", "enforcement", ENFORCEMENT));
+        if (id.isEmpty() || id.equals(Grant.UNMAPPED)) {
+            return;
+        }
+        Grant grant =
+                placed(
+                        new Grant(
+                                id,
+                                title,
+                                pi,
+                                institution,
+                                funder,
+                                kind,
+                                term,
+                                budget,
+                                priceList,
+                                thresholds,
+                                enforcement),
+                        map);
+        grants.add(grant);
+        if (!sound) {
+            damaged.add(grant);
+        }
+        if (damaged.contains(grant)) {
+            damagedGrants.add(id);
+        }
+    }
+
+    private @Nullable BudgetLine line(YamlMap map) {
+        LineKind kind = map.word("kind", LINE_KINDS, null);
+        long at = map.requiredDate("at", Effective.OPEN_START);
+        long expires = map.date("expires", Span.OPEN_END);
+        long gpuUs = amount(map, true);
+        String note = map.text("note");
+        boolean transfer = kind == LineKind.TRANSFER_IN || kind == LineKind.TRANSFER_OUT;
+        String other = transfer ? map.requiredId("grant") : map.id("grant");
+        if (!transfer && !other.isEmpty()) {
+            map.bad("grant", "only a transfer names another grant", "leave it out");
+        }
+        if (kind != LineKind.CORRECTION && gpuUs < 0) {
+            map.bad(
+                    map.has("gpu_us") ? "gpu_us" : "gpu_hours",
+                    "a %s of less than nothing".formatted(kind.word()),
+                    transfer ? "give the amount; the kind tells the way" : "make it a correction");
+        }
+        if (expires <= at) {
+            map.bad("expires", "a budget line expires before it counts", "change one of the dates");
+        }
+        if (!map.isSound()) {
+            return null;
+        }
+        return switch (kind) {
+            case INITIAL, TOP_UP ->
+                    new BudgetLine.Funding(kind == LineKind.INITIAL, gpuUs, at, expires, note);
+            case TRANSFER_IN -> new BudgetLine.Transfer(other, gpuUs, at, expires, note);
+            case TRANSFER_OUT -> new BudgetLine.Transfer(other, -gpuUs, at, expires, note);
+            case CORRECTION -> new BudgetLine.Correction(gpuUs, at, expires, note);
+        };
+    }
+
+    /** Charged GPU microseconds, from exactly one of two keys. */
+    private static long amount(YamlMap map, boolean required) {
+        if (map.has("gpu_hours") && map.has("gpu_us")) {
+            map.bad("gpu_us", "an amount in gpu_hours and gpu_us", "leave one out");
+            return 0;
+        }
+        if (map.has("gpu_us")) {
+            return map.parts("gpu_us", BigDecimal.ONE, "1 us", 0);
+        }
+        BigDecimal hours = required ? map.requiredNumber("gpu_hours") : map.number("gpu_hours");
+        return hours == null ? 0 : map.parts("gpu_hours", hours, GPU_HOUR, "a GPU microsecond", 0);
+    }
+
+    private static Thresholds thresholds(@Nullable YamlMap map) {
+        Thresholds standard = Thresholds.STANDARD;
+        if (map == null) {
+            return standard;
+        }
+        String finest = "0.0001 %";
+        long warning = map.parts("warning", PERCENT, finest, standard.warningPpm());
+        long critical = map.parts("critical", PERCENT, finest, standard.criticalPpm());
+        long hysteresis = map.parts("hysteresis", PERCENT, finest, standard.hysteresisPpm());
+        if (!map.isSound()) {
+            return standard;
+        }
+        try {
+            return new Thresholds(warning, critical, hysteresis);
+        } catch (IllegalArgumentException e) {
+            map.bad(
+                    "warning",
+                    String.valueOf(e.getMessage()),
+                    "give percent with 0 <= hysteresis < warning <= critical <= 100");
+            return standard;
+        }
+    }
+
+    private static Enforcement enforcement(@Nullable YamlMap map) {
+        Enforcement standard = Enforcement.STANDARD;
+        return map == null
+                ? standard
+                : new Enforcement(
+                        map.word("warning", ACTIONS, standard.onWarning()),
+                        map.word("critical", ACTIONS, standard.onCritical()),
+                        map.word("exhausted", ACTIONS, standard.onExhausted()),
+                        map.word("expired", ACTIONS, standard.onExpired()),
+                        map.lengthMs("grace", standard.graceMs()),
+                        map.yes("dry_run", standard.dryRun()));
+    }
+
+    private void mapping(YamlMap map) {
+        String cluster = map.requiredName("cluster");
+        String account = map.requiredName("account");
+        String user = map.name("user");
+        String partition = map.name("partition");
+        String qos = map.name("qos");
+        String grant = map.requiredId("grant");
+        Span effective = map.effective();
+        if (map.isSound()) {
+            mappings.add(
+                    placed(
+                            new AccountMapping(
+                                    cluster, account, user, partition, qos, grant, effective),
+                            map));
+        }
+    }
+
+    private void policy(YamlSource source, YamlMap map) {
+        ChargePolicy standard = ChargePolicy.STANDARD;
+        Span effective = map.effective();
+        boolean suspended = map.yes("suspended", standard.chargesSuspended());
+        boolean overhead = map.yes("overhead", standard.chargesOverhead());
+        boolean nodeFail = map.yes("node_fail", standard.chargesNodeFail());
+        boolean bootFail = map.yes("boot_fail", standard.chargesBootFail());
+        List<WeightRule> weights = new ArrayList<>();
+        for (Node node : map.list("weights")) {
+            YamlMap rule = YamlMap.of(source, node, "a weight", WEIGHT);
+            WeightRule weight = weight(rule);
+            if (weight != null) {
+                weights.add(placed(weight, rule));
+            }
+        }
+        if (map.isSound()) {
+            policies.add(
+                    placed(
+                            new ChargePolicy(
+                                    effective, suspended, overhead, nodeFail, bootFail, weights),
+                            map));
+        }
+    }
+
+    private static @Nullable WeightRule weight(YamlMap map) {
+        String cluster = map.name("cluster");
+        String model = map.name("model");
+        String partition = map.name("partition");
+        String qos = map.name("qos");
+        Bucket bucket = map.has("bucket") ? map.word("bucket", BUCKETS, null) : null;
+        BigDecimal number = map.requiredNumber("weight");
+        long milli = number == null ? 0 : map.parts("weight", number, MILLI, "a thousandth", 0);
+        if (milli < 0 || milli > WeightRule.GREATEST_MILLI) {
+            map.bad("weight", "a weight of " + number, "give 0 to 1000");
+        }
+        return map.isSound()
+                ? new WeightRule(cluster, model, partition, qos, bucket, (int) milli)
+                : null;
+    }
+
+    private void priceList(YamlSource source, YamlMap map) {
+        String name = map.requiredId("name");
+        String currency = map.has("currency") ? map.requiredText("currency") : STANDARD_CURRENCY;
+        if (!currency.matches("[A-Z]{3}")) {
+            map.bad("currency", "currency '%s'".formatted(currency), "give a code like DKK");
+        }
+        List<Price> prices = new ArrayList<>();
+        boolean sound = true;
+        for (Node node : map.list("prices")) {
+            YamlMap priceMap = YamlMap.of(source, node, "a price", PRICE);
+            String model = priceMap.name("model");
+            Span effective = priceMap.effective();
+            BigDecimal price = priceMap.requiredNumber("per_gpu_hour");
+            if (price != null && price.signum() < 0) {
+                priceMap.bad("per_gpu_hour", "a price below zero", "give what a GPU-hour costs");
+            }
+            if (price != null && priceMap.isSound()) {
+                prices.add(placed(new Price(model, effective, plain(price)), priceMap));
+            } else {
+                sound = false;
+            }
+        }
+        if (!name.isEmpty()) {
+            PriceList list = placed(new PriceList(name, currency, prices), map);
+            priceLists.add(list);
+            if (!sound) {
+                damaged.add(list);
+            }
+        }
+    }
+
+    /** 21.5 and 21.50 are the same price. */
+    static BigDecimal plain(BigDecimal number) {
+        return number.signum() == 0
+                ? BigDecimal.ZERO
+                : new BigDecimal(number.stripTrailingZeros().toPlainString());
+    }
+
+    private void adjustment(YamlMap map) {
+        String id = map.requiredId("id");
+        String grant = map.requiredId("grant");
+        long at = map.requiredDate("at", Effective.OPEN_START);
+        long gpuUs = amount(map, !map.has("money"));
+        BigDecimal money = map.number("money");
+        String reason = map.requiredText("reason");
+        String author = map.requiredText("author");
+        if (map.isSound()) {
+            adjustments.add(
+                    placed(
+                            new Adjustment(
+                                    id,
+                                    grant,
+                                    at,
+                                    gpuUs,
+                                    money == null ? BigDecimal.ZERO : plain(money),
+                                    reason,
+                                    author),
+                            map));
+        }
+    }
+}

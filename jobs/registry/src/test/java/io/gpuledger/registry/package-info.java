@@ -1,0 +1,4 @@
+@NullMarked
+package io.gpuledger.registry;
+
+import org.jspecify.annotations.NullMarked;
