@@ -469,6 +469,7 @@ public final class LocalStack implements AutoCloseable {
                 java.addAll(
                         List.of(
                                 "-Xmx2g",
+                                "-XX:+UseParallelGC",
                                 "-cp",
                                 classPath,
                                 "io.gpuledger.cli.GpuLedger",
