@@ -20,4 +20,17 @@ public final class JobInput {
     public String key() {
         return cluster + "/" + rawJobId;
     }
+
+    /** The same content, observed at another time. */
+    JobInput at(long observedMs, long latest) {
+        JobInput other = new JobInput();
+        other.cluster = cluster;
+        other.rawJobId = rawJobId;
+        other.firstObservedMs = observedMs;
+        other.lastObservedMs = observedMs;
+        other.latestMs = latest;
+        other.snapshot = snapshot;
+        other.contentKey = contentKey;
+        return other;
+    }
 }

@@ -41,6 +41,7 @@ public final class RecordRouter extends ProcessFunction<WireMessage, JobInput> {
     private transient RecordLimits limits;
     private transient ScrapeDecoder scrapes;
     private transient RecordDecoder<JobSnapshotRecord> jobs;
+    private transient RepeatedJobs repeated;
     private transient RecordDecoder<HostSnapshotRecord> hosts;
     private transient RecordDecoder<SchedulerHeartbeatRecord> heartbeats;
     private transient Counter read;
@@ -67,6 +68,7 @@ public final class RecordRouter extends ProcessFunction<WireMessage, JobInput> {
     public void open(OpenContext context) {
         limits = new RecordLimits(settings);
         scrapes = new ScrapeDecoder(limits);
+        repeated = new RepeatedJobs();
         jobs =
                 new RecordDecoder<>(
                         WireType.JOB_SNAPSHOT,
@@ -142,9 +144,13 @@ public final class RecordRouter extends ProcessFunction<WireMessage, JobInput> {
                 }
             }
             case JOB_SNAPSHOT -> {
-                JobSnapshotRecord job = jobs.decode(value);
-                limits.check(job);
-                JobInput input = WireConversion.jobInput(job);
+                JobInput input = repeated.again(value);
+                if (input == null) {
+                    JobSnapshotRecord job = jobs.decode(value);
+                    limits.check(job);
+                    input = WireConversion.jobInput(job);
+                    repeated.remember(value, job, input);
+                }
                 if (isOpen(input.latestMs, message, context)) {
                     out.collect(input);
                 }

@@ -82,13 +82,11 @@ final class WireConversion {
         input.rawJobId = record.getRawJobId();
         input.firstObservedMs = record.getObservedAtMs();
         input.lastObservedMs = record.getObservedAtMs();
-        Long end = record.getEndMs();
-        input.latestMs =
-                end == null ? record.getObservedAtMs() : Math.min(end, record.getObservedAtMs());
+        input.latestMs = latestMs(record.getEndMs(), record.getObservedAtMs());
         // The digest decides between equals: it must not depend on what a site calls its cluster.
         JobSnapshotRecord content =
                 JobSnapshotRecord.newBuilder(record).setOrigin("").setCluster("").build();
-        if (!isHook(JobSource.valueOf(record.getSource().name()))) {
+        if (!isHook(record)) {
             // A hook is an event and its time is what it says; a poll only repeats itself.
             content.setObservedAtMs(0);
         }
@@ -97,8 +95,13 @@ final class WireConversion {
         return input;
     }
 
-    private static boolean isHook(JobSource source) {
-        return switch (source) {
+    /** The latest time that a snapshot concerns. */
+    static long latestMs(@Nullable Long endMs, long observedAtMs) {
+        return endMs == null ? observedAtMs : Math.min(endMs, observedAtMs);
+    }
+
+    static boolean isHook(JobSnapshotRecord record) {
+        return switch (JobSource.valueOf(record.getSource().name())) {
             case PROLOG, EPILOG, PROLOG_SLURMCTLD, EPILOG_SLURMCTLD -> true;
             case ACCOUNTING, CONTROLLER, JOBCOMP -> false;
         };
