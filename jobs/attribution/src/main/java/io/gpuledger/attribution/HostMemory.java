@@ -259,7 +259,9 @@ final class HostMemory {
             }
             track.series.cardLastMs[applied.cards[i]] = lastSampleMs;
             track.series.slicesAtMs = lastSampleMs;
-            host.slotLastMs[applied.slots[i]] = lastSampleMs;
+            int slot = applied.slots[i];
+            // Other evidence may be later than the samples.
+            host.slotLastMs[slot] = Math.max(host.slotLastMs[slot], lastSampleMs);
         }
         next.clear();
     }
