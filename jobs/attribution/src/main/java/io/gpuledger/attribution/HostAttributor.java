@@ -403,7 +403,7 @@ public final class HostAttributor
                         memory,
                         run.gpuIndex[i],
                         run.holdingStartMs[i],
-                        run.holdingEndMs[i] - 1,
+                        run.evidenceEndMs(i) - 1,
                         context);
             }
         }
@@ -631,11 +631,7 @@ public final class HostAttributor
                                                     known.slices, known.slicesPerGpu, part),
                                             SlotReadings.Series::and));
         }
-        Map<Integer, SlotReadings> readings = new HashMap<>();
-        bySlot.forEach(
-                (slot, byInstance) ->
-                        readings.put(slot, SlotReadings.of(byInstance, settings.readingRules())));
-        return readings;
+        return SlotReadings.bySlot(bySlot, settings.readingRules());
     }
 
     /** A fault of the core must not stop the job: the window keeps what was written before. */
