@@ -15,6 +15,7 @@ import java.util.List;
 import java.util.Optional;
 import java.util.Set;
 import java.util.function.Consumer;
+import java.util.function.Function;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
@@ -75,6 +76,36 @@ public final class Presence implements AutoCloseable {
                     }
                     shown.get().release();
                 }
+            }
+        }
+    }
+
+    /**
+     * Shows this process unless one is at work in the directory, which is created: of several that
+     * begin at once one is shown.
+     *
+     * @param refusal of this one, told who is there
+     */
+    public static Presence alone(
+            Path directory, String work, Function<Sign, ? extends RuntimeException> refusal)
+            throws IOException {
+        Files.createDirectories(directory);
+        synchronized (HERE) {
+            try (FileChannel gate =
+                            FileChannel.open(
+                                    directory.resolve("gate"),
+                                    StandardOpenOption.CREATE,
+                                    StandardOpenOption.WRITE);
+                    FileLock lock = gate.lock()) {
+                if (!lock.isValid()) {
+                    throw new IOException("the lock in " + directory + " was lost");
+                }
+                Optional<Sign> other = of(directory).stream().findFirst();
+                if (other.isPresent()) {
+                    throw refusal.apply(other.get());
+                }
+                clear(directory, "", left -> {});
+                return show(directory, work);
             }
         }
     }

@@ -55,6 +55,24 @@ class PresenceTest {
         assertThat(left).doesNotExist();
     }
 
+    @Test
+    void one_alone_is_shown_and_those_who_are_gone_do_not_count() throws Exception {
+        Path place = directory.resolve("run/attribution");
+        Files.createDirectories(place);
+        Files.createFile(place.resolve("attribution-17-42.live"));
+        try (Presence one = Presence.alone(place, "attribution", PresenceTest::refusal)) {
+            assertThatThrownBy(() -> Presence.alone(place, "attribution", PresenceTest::refusal))
+                    .hasMessage(one.sign().toString());
+            assertThat(Presence.of(place)).containsExactly(one.sign());
+        }
+        Presence.alone(place, "attribution", PresenceTest::refusal).close();
+        assertThat(Presence.of(place)).isEmpty();
+    }
+
+    private static RuntimeException refusal(Presence.Sign other) {
+        return new IllegalStateException(other.toString());
+    }
+
     private static void fail(Presence.Sign sign) {
         throw new AssertionError(sign + " is alive");
     }

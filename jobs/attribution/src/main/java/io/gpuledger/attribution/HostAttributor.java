@@ -424,7 +424,7 @@ public final class HostAttributor
         store.putRun(memory, run);
         for (int i = 0; i < run.gpuIndex.length; i++) {
             if (run.holdingEndMs[i] > run.holdingStartMs[i]) {
-                Span held = new Span(run.holdingStartMs[i], run.holdingEndMs[i] - 1);
+                Span held = new Span(run.holdingStartMs[i], run.evidenceEndMs(i) - 1);
                 evidence(memory, run.gpuIndex[i], held, live, context);
             }
         }
@@ -656,11 +656,7 @@ public final class HostAttributor
                                                     known.slices, known.slicesPerGpu, part),
                                             SlotReadings.Series::and));
         }
-        Map<Integer, SlotReadings> readings = new HashMap<>();
-        bySlot.forEach(
-                (slot, byInstance) ->
-                        readings.put(slot, SlotReadings.of(byInstance, settings.readingRules())));
-        return readings;
+        return SlotReadings.bySlot(bySlot, settings.readingRules());
     }
 
     /** A fault of the core must not stop the job: the window keeps what was written before. */

@@ -6,7 +6,9 @@ import io.gpuledger.core.time.Span;
 import io.gpuledger.core.usage.ChargeSubject;
 import io.gpuledger.core.usage.HostRun;
 import java.util.ArrayList;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 
 /** {@link HostRun} as flat state. */
 public final class HostRunState {
@@ -34,14 +36,20 @@ public final class HostRunState {
     public long[] suspendedFromMs = new long[0];
     public long[] suspendedToMs = new long[0];
 
-    /** What {@code run} has on {@code host}. */
-    public static HostRunState of(Run run, String host) {
-        List<Holding> here = new ArrayList<>();
+    /**
+     * What a run has on each of its hosts. Looks at each holding once: a run may have thousands.
+     */
+    public static Map<String, HostRunState> byHost(Run run) {
+        Map<String, List<Holding>> holdings = new LinkedHashMap<>();
         for (Holding holding : run.holdings()) {
-            if (holding.host().equals(host)) {
-                here.add(holding);
-            }
+            holdings.computeIfAbsent(holding.host(), h -> new ArrayList<>()).add(holding);
         }
+        Map<String, HostRunState> states = new LinkedHashMap<>();
+        holdings.forEach((host, here) -> states.put(host, of(run, host, here)));
+        return states;
+    }
+
+    private static HostRunState of(Run run, String host, List<Holding> here) {
         HostRunState state = new HostRunState();
         state.runId = run.runId();
         state.jobId = run.jobId();
@@ -86,6 +94,12 @@ public final class HostRunState {
             }
         }
         return false;
+    }
+
+    /** The instant up to which a holding is evidence of its slot: until the node was free. */
+    long evidenceEndMs(int holding) {
+        long end = holdingEndMs[holding];
+        return end == endMs ? Math.max(end, overheadUntilMs) : end;
     }
 
     HostRun toCore(String host) {

@@ -1,6 +1,5 @@
 package io.gpuledger.attribution;
 
-import io.gpuledger.core.run.Holding;
 import io.gpuledger.core.run.JobSnapshot;
 import io.gpuledger.core.run.Run;
 import io.gpuledger.core.run.RunAssembly;
@@ -257,13 +256,8 @@ public final class RunAssembler
         Set<String> runIds = new HashSet<>();
         for (Run run : runs) {
             runIds.add(run.runId());
-            Set<String> hosts = new HashSet<>();
-            for (Holding holding : run.holdings()) {
-                hosts.add(holding.host());
-            }
-            for (String host : hosts) {
-                now.put(run.runId() + "@" + host, HostRunState.of(run, host));
-            }
+            HostRunState.byHost(run)
+                    .forEach((host, state) -> now.put(run.runId() + "@" + host, state));
             writeRun(cluster, run, false, context);
         }
         List<String> gone = new ArrayList<>();

@@ -24,10 +24,8 @@ import java.io.IOException;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
-import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
-import java.util.Set;
 import java.util.SortedMap;
 import java.util.TreeMap;
 
@@ -108,11 +106,8 @@ final class PureEngine {
         KnownTimes known = times.get(cluster);
         SchedulerView view = known == null ? SchedulerView.NONE : known.until(Long.MAX_VALUE);
         for (Run run : RunAssembly.assemble(cluster, said.get(0).rawJobId, snapshots, view)) {
-            Set<String> hosts = new LinkedHashSet<>();
-            run.holdings().forEach(h -> hosts.add(h.host()));
-            for (String host : hosts) {
-                node(cluster, host).runs.add(HostRunState.of(run, host).toCore(host));
-            }
+            HostRunState.byHost(run)
+                    .forEach((host, state) -> node(cluster, host).runs.add(state.toCore(host)));
         }
     }
 
@@ -167,10 +162,7 @@ final class PureEngine {
                                 HostFacts.Sampled::and);
                     }
                 });
-        Map<Integer, SlotReadings> readings = new HashMap<>();
-        bySlot.forEach(
-                (slot, byInstance) ->
-                        readings.put(slot, SlotReadings.of(byInstance, ReadingRules.STANDARD)));
+        Map<Integer, SlotReadings> readings = SlotReadings.bySlot(bySlot, ReadingRules.STANDARD);
         KnownTimes known = times.get(node.cluster);
         HostFacts facts =
                 HostFacts.of(

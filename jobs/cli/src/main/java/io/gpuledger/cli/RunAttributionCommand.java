@@ -7,11 +7,13 @@ import io.gpuledger.cli.config.Configuration;
 import io.gpuledger.cli.config.Keys;
 import io.gpuledger.flink.LocalFlink;
 import io.gpuledger.local.LocalStack;
+import io.gpuledger.local.Presence;
 import io.gpuledger.local.ServiceLog;
 import io.gpuledger.local.Terminal;
 import io.gpuledger.registry.RegistryTopic;
 import io.gpuledger.sql.Migrator;
 import io.gpuledger.sql.Warehouse;
+import java.io.IOException;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
@@ -66,9 +68,20 @@ final class RunAttributionCommand implements Callable<Integer> {
             Terminal.detach();
             ServiceLog.bound();
         }
-        try (LocalStack stack = run.ledger.stack();
-                ScratchDirectory scratch =
-                        ScratchDirectory.below(GpuLedger.scratchIn(stack.directory()), "flink")) {
+        try (LocalStack stack = run.ledger.stack()) {
+            Presence alone = alone(stack.directory());
+            try {
+                attribute(stack);
+            } finally {
+                alone.close();
+            }
+        }
+        return ExitCode.DONE;
+    }
+
+    private void attribute(LocalStack stack) throws Exception {
+        try (ScratchDirectory scratch =
+                ScratchDirectory.below(GpuLedger.scratchIn(stack.directory()), "flink")) {
             Configuration configuration = run.ledger.configuration();
             Warehouse warehouse =
                     detached ? run.ledger.localWarehouse() : run.ledger.warehouse(stack);
@@ -110,7 +123,17 @@ final class RunAttributionCommand implements Callable<Integer> {
                                     GpuLedger.seconds(idleSeconds)))
                     .execute("gpu-ledger attribution");
         }
-        return ExitCode.DONE;
+    }
+
+    /** Two would go on from the same checkpoints, and each write over the other's rows. */
+    static Presence alone(Path data) throws IOException {
+        return Presence.alone(
+                data.resolve("run").resolve("attribution"),
+                "attribution",
+                other ->
+                        new UsageException(
+                                "%s runs in %s already; stop it (gpu-ledger down, if it is the stack's), or give another --data directory"
+                                        .formatted(other, data)));
     }
 
     /** Known before the first record is: else the past would be written unmapped first. */

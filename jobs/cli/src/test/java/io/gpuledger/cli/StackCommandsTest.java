@@ -3,6 +3,7 @@ package io.gpuledger.cli;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.gpuledger.local.LocalStack;
+import io.gpuledger.local.Presence;
 import java.io.PrintWriter;
 import java.io.StringWriter;
 import java.nio.file.Path;
@@ -54,6 +55,19 @@ class StackCommandsTest {
             Outcome refused = run("demo", "--once");
             assertThat(refused.exit()).isEqualTo(ExitCode.WRONG_USAGE);
             assertThat(refused.err()).hasLineCount(1).contains("another demo (process", "--data");
+        }
+    }
+
+    @Test
+    void a_second_attribution_on_the_same_data_is_refused_before_anything_starts()
+            throws Exception {
+        try (Presence one = RunAttributionCommand.alone(data())) {
+            Outcome refused = run("run", "attribution");
+            assertThat(refused.exit()).isEqualTo(ExitCode.WRONG_USAGE);
+            assertThat(refused.err())
+                    .hasLineCount(1)
+                    .contains(one.sign().toString(), data().toString(), "--data");
+            assertThat(data().resolve("clickhouse")).doesNotExist();
         }
     }
 

@@ -17,28 +17,41 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.ZoneId;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Base64;
+import java.util.EnumMap;
+import java.util.EnumSet;
 import java.util.List;
+import java.util.Map;
 import java.util.Objects;
+import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.TimeUnit;
-import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 /**
- * 100,000 damaged inputs over every format: the only exception is the documented one, every record
- * is accounted for, and nothing grows beyond what a record may hold.
+ * Damaged inputs of every format: the only exception is the documented one, every record is
+ * accounted for, and nothing grows beyond what a record may hold. More of them: {@code
+ * -Dgpuledger.fuzz=100000}.
  */
 class InputFuzzTest {
-    private static final int INPUTS = 100_000;
+    /** Of each format. */
+    private static final int INPUTS = Integer.getInteger("gpuledger.fuzz", 8_000);
+
     private static final long SEED = 20_261_123;
+
+    /** No two formats are damaged alike. */
+    private static final long MOST = 10_000_000;
 
     /** No single damaged input of some kilobytes may take longer, even on a busy machine. */
     private static final long SLOWEST_MS = 5_000;
 
     private static final int HOSTS_PER_RECORD = 16_384;
     private static final int INDICES_PER_RECORD = 262_144;
+    private static final Set<InputFormat> RESERVATIONS =
+            EnumSet.of(InputFormat.SCONTROL_RESERVATIONS, InputFormat.SLURM_RESERVATIONS_JSON);
     private static final ZoneId ZONE = ZoneId.of("Europe/Copenhagen");
 
     @TempDir Path dir;
@@ -52,40 +65,61 @@ class InputFuzzTest {
         }
     }
 
-    @Test
-    void damaged_inputs_are_refused_or_accounted_for() throws Exception {
-        List<Path> seeds;
-        try (var files = Files.list(Path.of("src", "test", "resources", "fuzz"))) {
-            seeds = files.sorted().toList();
+    /** An undamaged input. */
+    private static final class Seed {
+        private final Path path;
+        private final byte[] bytes;
+
+        Seed(Path path) throws IOException {
+            this.path = path;
+            this.bytes = Files.readAllBytes(path);
         }
-        assertThat(seeds).hasSizeGreaterThan(12);
-        Outcome all =
-                IntStream.range(0, seeds.size())
-                        .parallel()
-                        .mapToObj(s -> fuzz(seeds.get(s), s, seeds.size()))
-                        .reduce(Outcome.NONE, Outcome::plus);
-        // A fuzz that only ever sees refusals tests nothing.
-        assertThat(all.used()).isGreaterThan(INPUTS);
-        assertThat(all.dead()).isGreaterThan(INPUTS / 10);
-        assertThat(all.refused()).isBetween(INPUTS / 100L, INPUTS / 2L);
     }
 
-    private Outcome fuzz(Path path, int first, int step) {
+    @Test
+    void damaged_inputs_are_refused_or_accounted_for() throws Exception {
+        Map<InputFormat, List<Seed>> seeds = seeds();
+        assertThat(seeds).containsOnlyKeys(InputFormat.values());
+        Map<InputFormat, Outcome> outcomes = new ConcurrentHashMap<>();
+        seeds.entrySet().parallelStream()
+                .forEach(e -> outcomes.put(e.getKey(), fuzz(e.getValue(), e.getKey())));
+        Outcome all = outcomes.values().stream().reduce(Outcome.NONE, Outcome::plus);
+        long inputs = (long) INPUTS * seeds.size();
+        // A fuzz that only ever sees refusals tests nothing.
+        assertThat(outcomes).allSatisfy((format, o) -> assertThat(o.used()).isPositive());
+        assertThat(all.used()).isGreaterThan(inputs);
+        assertThat(all.dead()).isGreaterThan(inputs / 10);
+        assertThat(all.refused()).isBetween(inputs / 100, inputs / 2);
+    }
+
+    private static Map<InputFormat, List<Seed>> seeds() throws IOException, InputException {
+        Map<InputFormat, List<Seed>> seeds = new EnumMap<>(InputFormat.class);
+        try (var files = Files.list(Path.of("src", "test", "resources", "fuzz"))) {
+            for (Path path : files.sorted().toList()) {
+                InputFormat format = InputFiles.expand(List.of(path)).files().get(0).format();
+                seeds.computeIfAbsent(format, f -> new ArrayList<>()).add(new Seed(path));
+            }
+        }
+        return seeds;
+    }
+
+    private Outcome fuzz(List<Seed> seeds, InputFormat format) {
         try {
-            byte[] seed = Files.readAllBytes(path);
-            InputFormat format = InputFiles.expand(List.of(path)).files().get(0).format();
-            Path target = dir.resolve(Objects.requireNonNull(path.getFileName()));
             Outcome outcome = Outcome.NONE;
-            for (int i = first; i < INPUTS; i += step) {
-                byte[] input = new Mutator(SEED + i).mutate(seed);
+            for (int i = 0; i < INPUTS; i++) {
+                Seed seed = seeds.get(i % seeds.size());
+                byte[] input =
+                        new Mutator(SEED + format.name().hashCode() * MOST + i).mutate(seed.bytes);
+                Path target =
+                        dir.resolve(Objects.requireNonNull(seed.path.getFileName(), "a file"));
                 // Some file systems write a file out when it is cut to nothing and filled again.
                 Files.deleteIfExists(target);
                 Files.write(target, input);
                 outcome = outcome.plus(one(input, i, target, format));
             }
             return outcome;
-        } catch (IOException | InputException e) {
-            throw new AssertionError(path.toString(), e);
+        } catch (IOException e) {
+            throw new AssertionError(format.toString(), e);
         }
     }
 
@@ -135,6 +169,10 @@ class InputFuzzTest {
                 }
             }
             assertThat(values).isEqualTo(count.used());
+        } else if (RESERVATIONS.contains(format)) {
+            // Each host of a reservation is told of it.
+            assertThat((long) found.hosts.size())
+                    .isBetween(count.used(), count.used() * HOSTS_PER_RECORD);
         } else if (format != InputFormat.HOST_CONFIGURATION) {
             assertThat(found.jobs.size() + found.hosts.size()).isEqualTo((int) count.used());
         }

@@ -105,6 +105,10 @@ public final class Generator {
                 List.copyOf(runs));
     }
 
+    private boolean isUnseen(Kind hostKind) {
+        return hostKind == Kind.PLAIN && has(Kind.ENDS_WITH_THE_MINUTE);
+    }
+
     private boolean has(Kind kind) {
         return kinds.contains(kind);
     }
@@ -182,11 +186,13 @@ public final class Generator {
                         instances,
                         nvml,
                         kind == Kind.INVENTORY_MAPS_UUIDS,
-                        kind == Kind.NO_INVENTORY ? List.of() : looks(kind, fromMs, toMs, watch),
+                        kind == Kind.NO_INVENTORY || isUnseen(kind)
+                                ? List.of()
+                                : looks(kind, fromMs, toMs, watch),
                         kind == Kind.RESERVATIONS ? reservations(fromMs, toMs) : List.of(),
                         List.of());
         List<Reading> readings =
-                kind == Kind.MIG_UNMAPPED
+                kind == Kind.MIG_UNMAPPED || isUnseen(kind)
                         ? List.of()
                         : new Telemetry(dice.split(), kinds, kind, host, fromMs, toMs).readings();
         return new Host(

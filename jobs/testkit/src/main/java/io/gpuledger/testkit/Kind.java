@@ -20,6 +20,8 @@ public enum Kind {
     ZERO_LENGTH(Of.RUN),
     DOUBLE_HOLD(Of.RUN),
     RUNAWAY(Of.RUN),
+    /** A run ends with a whole minute; of its cards nothing is heard later but the epilog. */
+    ENDS_WITH_THE_MINUTE(Of.RUN),
     /** The controller does not tell indices. */
     COUNT_ONLY(Of.SCHEDULER),
     /** Counts on several hosts, from accounting alone. */
@@ -47,6 +49,8 @@ public enum Kind {
     COUNTER_GAPS_WITH_POWER(Of.TELEMETRY),
     NO_PROFILING(Of.TELEMETRY),
     NEW_UUID(Of.TELEMETRY),
+    /** Two cards change places, and may do so again. */
+    SWAPPED_CARDS(Of.TELEMETRY),
     REPEATED_SCRAPES(Of.TELEMETRY),
     /** Repeats of one instant with other fields: 203 where the first had 1001. */
     REPEATED_WITH_OTHER_FIELDS(Of.TELEMETRY);

@@ -327,7 +327,7 @@ public final class Oracle {
         for (Held h : held) {
             if (h.part().host().equals(host.name()) && h.part().card() == card) {
                 first = Math.min(first, h.part().fromMs());
-                last = Math.max(last, h.part().toMs() - 1);
+                last = Math.max(last, freedMs(h) - 1);
             }
         }
         if (first > last) {
@@ -346,16 +346,20 @@ public final class Oracle {
             byReservation(host, slot, down);
         }
         for (Held h : here) {
-            long end = end(h.run());
-            long freed = h.run().freedAtMs().getOrDefault(host.name(), end);
-            boolean over = h.run().ending() != Ending.OPEN && h.part().toMs() == end;
-            if (over && freed > end) {
-                slot.leaving(new Stretch(end, freed), h.runId(), h.flags());
+            if (freedMs(h) > h.part().toMs()) {
+                slot.leaving(new Stretch(h.part().toMs(), freedMs(h)), h.runId(), h.flags());
             }
         }
         here.forEach(slot::held);
         slot.readings();
         return slot.rows();
+    }
+
+    /** When the node was free of what the run had to its end, else the end of the part. */
+    private long freedMs(Held h) {
+        long to = h.part().toMs();
+        boolean over = h.run().ending() != Ending.OPEN && to == end(h.run());
+        return over ? Math.max(to, h.run().freedAtMs().getOrDefault(h.part().host(), to)) : to;
     }
 
     /** When free cards were nobody's to take, by what looks at the node showed. */

@@ -6,6 +6,7 @@ import io.gpuledger.testkit.Scenario.Instance;
 import io.gpuledger.testkit.Scenario.Reading;
 import io.gpuledger.testkit.Scenario.Stretch;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.Comparator;
 import java.util.HashMap;
 import java.util.List;
@@ -13,12 +14,18 @@ import java.util.Map;
 import java.util.Set;
 import java.util.TreeMap;
 import java.util.TreeSet;
+import java.util.function.IntToLongFunction;
 import org.jspecify.annotations.Nullable;
 
 /** One slot, a millisecond an array element. */
 final class SlotTimeline {
     static final long WINDOW_MS = 60_000;
     private static final long IDLE_PPM = 10_000;
+    private static final byte ACTIVITY = 1;
+    private static final byte COUNTER = 2;
+    private static final byte POWER = 4;
+    private static final List<String> BUCKETS =
+            List.of("ALLOCATED", "SUSPENDED", "OVERHEAD", "RESERVED", "DOWN", "IDLE", "UNKNOWN");
 
     /** What the rest of the slot does where nobody holds it; the run only of OVERHEAD. */
     private record Free(String bucket, String runId, Set<String> flags) {}
@@ -50,12 +57,18 @@ final class SlotTimeline {
     /** Per millisecond an element of {@link #frees}. */
     private final byte[] free;
 
-    private final boolean[] covered;
-    private final boolean[] inactive;
-    private final int[] activeUs;
-    private final int[] energyMj;
+    /** Per millisecond the activity told of it, in millionths; -1 where nothing is. */
+    private final int[] activePpm;
+
+    /** Per millisecond what was drawn in it by the energy counter, and by the power. */
+    private final int[] countedMj;
+
+    private final int[] powerMj;
     private final boolean[] counterTells;
-    private final boolean[] fromPower;
+    private final boolean[] powerTells;
+
+    /** Per millisecond a bit of each field of which a sample begins to speak here. */
+    private final byte[] begins;
 
     SlotTimeline(Scenario truth, Host host, int card, long fromMs, long toMs) {
         this.truth = truth;
@@ -65,12 +78,13 @@ final class SlotTimeline {
         int length = Math.toIntExact(toMs - fromMs);
         claimed = new long[length];
         free = new byte[length];
-        covered = new boolean[length];
-        inactive = new boolean[length];
-        activeUs = new int[length];
-        energyMj = new int[length];
+        activePpm = new int[length];
+        Arrays.fill(activePpm, -1);
+        countedMj = new int[length];
+        powerMj = new int[length];
         counterTells = new boolean[length];
-        fromPower = new boolean[length];
+        powerTells = new boolean[length];
+        begins = new byte[length];
         frees.add(new Free("UNKNOWN", "", Set.of()));
     }
 
@@ -178,6 +192,57 @@ final class SlotTimeline {
         gpu(ofOneGpu);
     }
 
+    /**
+     * The counter is the card's: where it was read elsewhere on the host last, and no counter in
+     * either place since, what it counted on the way belongs to the place where it is read now.
+     */
+    private void arrival(Sample first, long counter) {
+        long lastHere = Long.MIN_VALUE;
+        for (Reading reading : host.readings()) {
+            boolean before = reading.card() == card && reading.atMs() < first.atMs;
+            lastHere = before && counts(reading) ? Math.max(lastHere, reading.atMs()) : lastHere;
+        }
+        for (int other = 0; other < host.cards(); other++) {
+            TreeMap<Long, Reading> there = new TreeMap<>();
+            for (Reading reading : host.readings()) {
+                if (reading.card() == other && counts(reading)) {
+                    there.merge(reading.atMs(), reading, SlotTimeline::greater);
+                }
+            }
+            Map.Entry<Long, Reading> last = there.lowerEntry(first.atMs);
+            Map.Entry<Long, Reading> next = there.ceilingEntry(first.atMs);
+            if (other == card
+                    || last == null
+                    || last.getKey() < lastHere
+                    || !last.getValue().uuid().equals(first.uuid)
+                    || (next != null && goesOn(last.getValue(), next.getValue()))) {
+                continue;
+            }
+            Long earlier = last.getValue().values().get(Telemetry.ENERGY);
+            if (earlier != null && earlier < counter) {
+                counter(last.getKey(), first.atMs, earlier, counter);
+            }
+        }
+    }
+
+    /** One card was seen in one place from one reading to another. */
+    private boolean goesOn(Reading from, Reading to) {
+        return host.readings().stream()
+                .filter(r -> r.card() == from.card())
+                .filter(r -> from.atMs() <= r.atMs() && r.atMs() <= to.atMs())
+                .allMatch(r -> r.uuid().equals(from.uuid()));
+    }
+
+    private static boolean counts(Reading reading) {
+        return reading.values().get(Telemetry.ENERGY) != null;
+    }
+
+    private static Reading greater(Reading a, Reading b) {
+        Long of = a.values().get(Telemetry.ENERGY);
+        Long and = b.values().get(Telemetry.ENERGY);
+        return of != null && (and == null || of >= and) ? a : b;
+    }
+
     private void gpu(List<Sample> samples) {
         @Nullable Sample before = null;
         for (Sample sample : samples) {
@@ -196,6 +261,8 @@ final class SlotTimeline {
                 if (before != null) {
                     Long earlier = before.values.get(Telemetry.ENERGY);
                     counter(before.atMs, sample.atMs, earlier == null ? counter : earlier, counter);
+                } else {
+                    arrival(sample, counter);
                 }
                 before = sample;
             }
@@ -217,28 +284,33 @@ final class SlotTimeline {
     }
 
     private void active(long start, long at, long ppm) {
-        Accrual accrual = new Accrual(ppm, 1_000);
+        begin(start, at, ACTIVITY);
         for (int i = index(start); i < index(at); i++) {
-            covered[i] = true;
-            inactive[i] = ppm <= IDLE_PPM;
-            activeUs[i] = accrual.nextMillisecond();
+            activePpm[i] = (int) ppm;
         }
     }
 
     private void counter(long before, long at, long earlier, long later) {
+        begin(before, at, COUNTER);
         Accrual accrual = new Accrual(Math.max(0, later - earlier), at - before);
         for (int i = index(before); i < index(at); i++) {
             counterTells[i] = true;
-            energyMj[i] = accrual.nextMillisecond();
+            countedMj[i] = accrual.nextMillisecond();
         }
     }
 
     private void power(long start, long at, long milliwatt) {
+        begin(start, at, POWER);
         Accrual accrual = new Accrual(milliwatt, 1_000);
         for (int i = index(start); i < index(at); i++) {
-            int drawn = accrual.nextMillisecond();
-            fromPower[i] = !counterTells[i];
-            energyMj[i] = fromPower[i] ? drawn : energyMj[i];
+            powerTells[i] = true;
+            powerMj[i] = accrual.nextMillisecond();
+        }
+    }
+
+    private void begin(long start, long at, byte field) {
+        if (start < at) {
+            begins[index(start)] |= field;
         }
     }
 
@@ -275,61 +347,91 @@ final class SlotTimeline {
         long coveredMs;
         long activeUs;
         long energyMj;
-        long heldIdleMs;
+        long idleMs;
         final Set<String> flags = new TreeSet<>();
     }
 
     private record HolderId(String bucket, String runId, int instance) {}
 
+    /** Where the samples that speak for a millisecond began to, and what they said since. */
+    private long activeSinceMs;
+
+    private long countedSoFarMj;
+    private long powerSoFarMj;
+
     List<ExpectedRow> rows() {
         List<ExpectedRow> rows = new ArrayList<>();
         for (int start = 0; start < claimed.length; start += (int) WINDOW_MS) {
             Map<HolderId, Sum> sums = new HashMap<>();
-            int end = start + (int) WINDOW_MS;
-            int from = start;
-            for (int i = start + 1; i <= end; i++) {
-                if (i == end || claimed[i] != claimed[from] || free[i] != free[from]) {
-                    piece(from, i, sums);
-                    from = i;
+            List<Share> shares = List.of();
+            List<Sum> theirs = new ArrayList<>(); // in the order of the shares
+            for (int i = start; i < start + (int) WINDOW_MS; i++) {
+                if (i == start || claimed[i] != claimed[i - 1] || free[i] != free[i - 1]) {
+                    shares = shares(claimed[i], frees.get(free[i]));
+                    theirs.clear();
+                    shares.forEach(s -> theirs.add(sumOf(s, sums)));
                 }
+                begin(i);
+                for (int k = 0; k < theirs.size(); k++) {
+                    add(i, shares.get(k), theirs.get(k));
+                }
+                countedSoFarMj += countedMj[i];
+                powerSoFarMj += powerMj[i];
             }
+            settle(sums);
             rows.add(row(fromMs + start, sums));
         }
         return rows;
     }
 
-    /** A stretch in which nothing changes. */
-    private void piece(int from, int to, Map<HolderId, Sum> sums) {
-        long coveredMs = 0;
-        long active = 0;
-        long energy = 0;
-        long idleMs = 0;
-        boolean power = false;
-        for (int i = from; i < to; i++) {
-            coveredMs += covered[i] ? 1 : 0;
-            active += activeUs[i];
-            energy += energyMj[i];
-            idleMs += inactive[i] ? 1 : 0;
-            power |= fromPower[i];
+    private static Sum sumOf(Share share, Map<HolderId, Sum> sums) {
+        HolderId id = new HolderId(share.bucket(), share.runId(), share.instance());
+        Sum sum = sums.computeIfAbsent(id, k -> new Sum());
+        sum.flags.addAll(share.flags());
+        return sum;
+    }
+
+    private void begin(int i) {
+        if ((begins[i] & ACTIVITY) != 0) {
+            activeSinceMs = fromMs + i;
         }
-        for (Share share : shares(claimed[from], frees.get(free[from]))) {
-            Sum sum =
-                    sums.computeIfAbsent(
-                            new HolderId(share.bucket(), share.runId(), share.instance()),
-                            id -> new Sum());
-            // The milliseconds between telescope: what each gives is what the ends give.
-            sum.gpuMs += cut(share, fromMs + to) - cut(share, fromMs + from);
-            sum.flags.addAll(share.flags());
-            if (power) {
-                sum.flags.add("ENERGY_FROM_POWER");
-            }
-            sum.coveredMs += cut(share, coveredMs);
-            sum.activeUs += cut(share, active);
-            sum.energyMj += cut(share, energy);
-            boolean holds =
-                    share.bucket().equals("ALLOCATED") || share.bucket().equals("SUSPENDED");
-            sum.heldIdleMs += holds ? cut(share, idleMs) : 0;
+        countedSoFarMj = (begins[i] & COUNTER) != 0 ? 0 : countedSoFarMj;
+        powerSoFarMj = (begins[i] & POWER) != 0 ? 0 : powerSoFarMj;
+    }
+
+    /** What one holder has of one millisecond. */
+    private void add(int i, Share share, Sum sum) {
+        long at = fromMs + i;
+        long ms = cut(share, at + 1) - cut(share, at);
+        sum.gpuMs += ms;
+        if (activePpm[i] >= 0) {
+            sum.coveredMs += ms;
+            sum.idleMs += activePpm[i] <= IDLE_PPM ? ms : 0;
+            sum.activeUs +=
+                    activeUs(share.after(), share.of(), i)
+                            - activeUs(share.before(), share.of(), i);
         }
+        if (counterTells[i]) {
+            sum.energyMj += cut(share, countedSoFarMj + countedMj[i]) - cut(share, countedSoFarMj);
+        } else if (powerTells[i]) {
+            sum.energyMj += cut(share, powerSoFarMj + powerMj[i]) - cut(share, powerSoFarMj);
+            sum.flags.add("ENERGY_FROM_POWER");
+        }
+    }
+
+    /** Activity in a millisecond of all holders up to a cumulated share, by the time they have. */
+    private long activeUs(long cumulated, long of, int i) {
+        if (cumulated == 0) {
+            return 0;
+        }
+        long since = upTo(cumulated, of, activeSinceMs);
+        long had = upTo(cumulated, of, fromMs + i) - since;
+        long has = upTo(cumulated, of, fromMs + i + 1) - since;
+        return has * activePpm[i] / 1_000 - had * activePpm[i] / 1_000;
+    }
+
+    private static long upTo(long cumulated, long of, long atMs) {
+        return cumulated == of ? atMs : atMs * cumulated / of;
     }
 
     /** DESIGN 6.3: floor(amount * C_k / N) - floor(amount * C_(k-1) / N). */
@@ -339,6 +441,52 @@ final class SlotTimeline {
         }
         return Math.multiplyExact(amount, share.after()) / share.of()
                 - Math.multiplyExact(amount, share.before()) / share.of();
+    }
+
+    /** A unit that rounding gives to somebody who has no room for it goes to the next who has. */
+    private static void settle(Map<HolderId, Sum> sums) {
+        List<Sum> inOrder = new ArrayList<>();
+        sums.entrySet().stream()
+                .sorted(
+                        Comparator.comparingInt(
+                                        (Map.Entry<HolderId, Sum> e) ->
+                                                BUCKETS.indexOf(e.getKey().bucket()))
+                                .thenComparing(e -> e.getKey().runId())
+                                .thenComparingInt(e -> e.getKey().instance()))
+                .forEach(e -> inOrder.add(e.getValue()));
+        int n = inOrder.size();
+        long[] covered = new long[n];
+        long[] idle = new long[n];
+        long[] active = new long[n];
+        long[] energy = new long[n];
+        for (int k = 0; k < n; k++) {
+            covered[k] = inOrder.get(k).coveredMs;
+            idle[k] = inOrder.get(k).idleMs;
+            active[k] = inOrder.get(k).activeUs;
+            energy[k] = inOrder.get(k).energyMj;
+        }
+        moveUnits(covered, k -> inOrder.get(k).gpuMs);
+        moveUnits(idle, k -> covered[k]);
+        moveUnits(active, k -> covered[k] * 1_000);
+        moveUnits(energy, k -> Long.MAX_VALUE);
+        for (int k = 0; k < n; k++) {
+            inOrder.get(k).coveredMs = covered[k];
+            inOrder.get(k).idleMs = idle[k];
+            inOrder.get(k).activeUs = active[k];
+            inOrder.get(k).energyMj = energy[k];
+        }
+    }
+
+    private static void moveUnits(long[] values, IntToLongFunction room) {
+        if (values.length == 1) {
+            return;
+        }
+        for (int step = 0; step < 2 * values.length; step++) {
+            int k = step % values.length;
+            long fits = Math.min(Math.max(values[k], 0), Math.max(0, room.applyAsLong(k)));
+            values[(k + 1) % values.length] += values[k] - fits;
+            values[k] = fits;
+        }
     }
 
     private List<Share> shares(long claim, Free rest) {
@@ -411,6 +559,10 @@ final class SlotTimeline {
         return c.held().part().shards();
     }
 
+    private static boolean isHeld(HolderId id) {
+        return id.bucket().equals("ALLOCATED") || id.bucket().equals("SUSPENDED");
+    }
+
     private ExpectedRow row(long windowStart, Map<HolderId, Sum> sums) {
         List<ExpectedRow.Holder> holders = new ArrayList<>();
         sums.forEach(
@@ -424,7 +576,7 @@ final class SlotTimeline {
                                         sum.coveredMs,
                                         sum.activeUs,
                                         sum.energyMj,
-                                        sum.heldIdleMs,
+                                        isHeld(id) ? sum.idleMs : 0,
                                         sum.flags)));
         boolean instanceRows =
                 host.readings().stream().anyMatch(r -> r.card() == card && r.instance() >= 0);

@@ -8,6 +8,7 @@ import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Set;
 import java.util.TreeMap;
 import org.jspecify.annotations.Nullable;
@@ -83,8 +84,15 @@ final class Telemetry {
             }
             cards.put(i, card);
         }
+        // Where the inventory says which card is where, a card takes its slot along.
+        boolean swaps = has(Kind.SWAPPED_CARDS) && host.cards() > 1 && !host.inventoryTellsUuids();
+        long swapAtMs = swaps ? dice.between(fromMs, toMs) : Long.MAX_VALUE;
         List<Reading> readings = new ArrayList<>();
         for (Scrape scrape : scrapes()) {
+            if (scrape.atMs() >= swapAtMs) {
+                swap();
+                swapAtMs = dice.chance(50) ? dice.between(swapAtMs, toMs) : Long.MAX_VALUE;
+            }
             for (int i = 0; i < host.cards(); i++) {
                 Card card = cards.get(i);
                 if (card != null) {
@@ -93,6 +101,14 @@ final class Telemetry {
             }
         }
         return readings;
+    }
+
+    private void swap() {
+        int one = dice.between(0, host.cards() - 2);
+        int other = dice.between(one + 1, host.cards() - 1);
+        Card moved = Objects.requireNonNull(cards.get(one), "every card is there");
+        cards.put(one, Objects.requireNonNull(cards.get(other), "every card is there"));
+        cards.put(other, moved);
     }
 
     private boolean has(Kind kind) {

@@ -75,6 +75,7 @@ final class Workload {
                         Kind.EXCLUSIVE,
                         Kind.STILL_RUNNING,
                         Kind.NEVER_STARTED,
+                        Kind.ENDS_WITH_THE_MINUTE,
                         Kind.ZERO_LENGTH);
         if (always.contains(kind)) {
             return true;
@@ -122,6 +123,10 @@ final class Workload {
             case ZERO_LENGTH -> zeroLength(start);
             case DOUBLE_HOLD -> doubleHold(start, end);
             case RUNAWAY -> runaway(start, end);
+            case ENDS_WITH_THE_MINUTE -> {
+                long whole = Math.floorDiv(end, 60_000) * 60_000 + 60_000;
+                yield single(draft(start, whole, parts(start, whole)));
+            }
             default -> single(draft(start, end, parts(start, end)));
         };
     }

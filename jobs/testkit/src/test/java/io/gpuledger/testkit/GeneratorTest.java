@@ -61,7 +61,7 @@ class GeneratorTest {
     @ParameterizedTest
     @EnumSource(
             mode = EnumSource.Mode.EXCLUDE,
-            names = {"COUNTER_RESET", "NEW_UUID"})
+            names = {"COUNTER_RESET", "NEW_UUID", "SWAPPED_CARDS"})
     void the_energy_of_a_card_is_what_its_counter_went_up(Kind kind) {
         for (long seed = 0; seed < SEEDS; seed++) {
             Scenario scenario = Generator.of(seed, kind);
@@ -79,6 +79,40 @@ class GeneratorTest {
                             .as("seed %d %s/%d", seed, host.name(), card)
                             .isEqualTo(counted(host, card));
                 }
+            }
+        }
+    }
+
+    /**
+     * The counters of a host's cards go up by what its slots are booked, wherever the cards are.
+     */
+    @Test
+    void the_energy_of_cards_that_change_places_stays_with_the_host() {
+        for (long seed = 0; seed < SEEDS; seed++) {
+            Scenario scenario = Generator.of(seed, Kind.SWAPPED_CARDS);
+            Map<String, Long> booked = new TreeMap<>();
+            for (ExpectedRow row : Oracle.rows(scenario)) {
+                for (ExpectedRow.Holder holder : row.holders()) {
+                    booked.merge(row.host(), holder.energyMj(), Long::sum);
+                }
+            }
+            for (Host host : scenario.hosts()) {
+                Map<String, Long> least = new TreeMap<>();
+                Map<String, Long> most = new TreeMap<>();
+                for (Reading reading : host.readings()) {
+                    Long counter = reading.values().get(Telemetry.ENERGY);
+                    if (counter != null) {
+                        least.merge(reading.uuid(), counter, Math::min);
+                        most.merge(reading.uuid(), counter, Math::max);
+                    }
+                }
+                long counted = 0;
+                for (Map.Entry<String, Long> of : most.entrySet()) {
+                    counted += of.getValue() - least.getOrDefault(of.getKey(), 0L);
+                }
+                assertThat(booked.getOrDefault(host.name(), 0L))
+                        .as("seed %d %s", seed, host.name())
+                        .isEqualTo(counted);
             }
         }
     }

@@ -16,11 +16,12 @@ record HeldDevices(List<Holding> holdings, int gpuCount, int flags) {
         List<Holding> holdings = new ArrayList<>();
         int flags = 0;
         int maxCount = 0;
-        for (Segment segment : segments(startMs, endMs, evidence, rows)) {
+        Map<String, List<Integer>> prologs = prologIndices(evidence);
+        for (Segment segment : segments(startMs, endMs, evidence, rows, prologs)) {
             if (segment.span().isEmpty()) {
                 continue;
             }
-            flags |= place(segment, evidence, holdings);
+            flags |= place(segment, prologs, holdings);
             maxCount = Math.max(maxCount, segment.count());
         }
         return new HeldDevices(List.copyOf(holdings), maxCount, flags);
@@ -35,7 +36,11 @@ record HeldDevices(List<Holding> holdings, int gpuCount, int flags) {
             List<NodeDevices> devices) {}
 
     private static List<Segment> segments(
-            long startMs, long endMs, List<JobSnapshot> evidence, List<JobSnapshot> rows) {
+            long startMs,
+            long endMs,
+            List<JobSnapshot> evidence,
+            List<JobSnapshot> rows,
+            Map<String, List<Integer>> prologs) {
         List<Layouts.Layout> layouts = Layouts.of(startMs, endMs, evidence, rows);
         List<Segment> segments = new ArrayList<>();
         for (int i = 0; i < layouts.size(); i++) {
@@ -45,17 +50,18 @@ record HeldDevices(List<Holding> holdings, int gpuCount, int flags) {
             Span span = new Span(from, Math.max(from, Math.min(to, endMs)));
             segments.add(
                     layout.said() == null
-                            ? hookSegment(span, layout.nodes(), evidence)
+                            ? hookSegment(span, layout.nodes(), prologs)
                             : segment(span, layout.nodes(), layout.said(), evidence));
         }
         return segments;
     }
 
     /** Only prologs saw these nodes: their cards are all there is to know. */
-    private static Segment hookSegment(Span span, List<String> nodes, List<JobSnapshot> evidence) {
+    private static Segment hookSegment(
+            Span span, List<String> nodes, Map<String, List<Integer>> prologs) {
         int count = 0;
         for (String node : nodes) {
-            count += prologIndices(node, evidence).size();
+            count += prologs.getOrDefault(node, List.of()).size();
         }
         return new Segment(span, nodes, count, 0, List.of(), List.of());
     }
@@ -98,7 +104,8 @@ record HeldDevices(List<Holding> holdings, int gpuCount, int flags) {
     }
 
     /** Explicit indices first, prologs for hosts the polls missed, the rest by count. */
-    private static int place(Segment segment, List<JobSnapshot> evidence, List<Holding> holdings) {
+    private static int place(
+            Segment segment, Map<String, List<Integer>> prologs, List<Holding> holdings) {
         Span span = segment.span();
         int flags = 0;
         String type = segment.types().size() == 1 ? segment.types().get(0) : "";
@@ -136,7 +143,7 @@ record HeldDevices(List<Holding> holdings, int gpuCount, int flags) {
             if (indexed.contains(node)) {
                 continue;
             }
-            List<Integer> indices = prologIndices(node, evidence);
+            List<Integer> indices = prologs.getOrDefault(node, List.of());
             if (segment.count() > 0) {
                 int room = segment.count() - placed;
                 for (int index : indices.subList(0, Math.min(room, indices.size()))) {
@@ -197,17 +204,24 @@ record HeldDevices(List<Holding> holdings, int gpuCount, int flags) {
         return total * (part + 1) / parts - total * part / parts;
     }
 
-    private static List<Integer> prologIndices(String node, List<JobSnapshot> evidence) {
-        JobSnapshot winner = null;
+    /**
+     * What the latest prolog of each node shows: one pass, for a job may have thousands of them.
+     */
+    private static Map<String, List<Integer>> prologIndices(List<JobSnapshot> evidence) {
+        Map<String, JobSnapshot> latest = new HashMap<>();
         for (JobSnapshot s : evidence) {
-            if (s.source() == JobSource.PROLOG
-                    && s.nodes() != null
-                    && s.nodes().contains(node)
-                    && !s.devices().isEmpty()
-                    && (winner == null || JobSnapshot.RECENCY.compare(s, winner) > 0)) {
-                winner = s;
+            if (s.source() == JobSource.PROLOG && s.nodes() != null && !s.devices().isEmpty()) {
+                for (String node : s.nodes()) {
+                    latest.merge(node, s, HeldDevices::later);
+                }
             }
         }
-        return winner == null ? List.of() : winner.devices().get(0).indices();
+        Map<String, List<Integer>> indices = new HashMap<>();
+        latest.forEach((node, s) -> indices.put(node, s.devices().get(0).indices()));
+        return indices;
+    }
+
+    private static JobSnapshot later(JobSnapshot first, JobSnapshot other) {
+        return JobSnapshot.RECENCY.compare(other, first) > 0 ? other : first;
     }
 }

@@ -1,13 +1,18 @@
 package io.gpuledger.core.usage;
 
 import java.util.ArrayList;
+import java.util.Collection;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
+import java.util.function.ObjLongConsumer;
+import java.util.function.ToLongFunction;
 
 /** Adds up the parts of one row by holder, in a canonical order. */
 final class HolderSums {
+    private static final long MS_TO_US = 1_000;
+
     private record Id(Bucket bucket, String runId, int instance) {}
 
     private static final class Cell {
@@ -94,9 +99,50 @@ final class HolderSums {
     }
 
     List<UsageRow.Holder> holders() {
+        if (cells.size() > 1) {
+            settle();
+        }
         List<UsageRow.Holder> holders = new ArrayList<>();
         cells.forEach((id, cell) -> holders.add(holder(id, cell)));
         return holders;
+    }
+
+    /**
+     * A share of a few milliseconds may be rounded to less than nothing, or to more activity than
+     * time. What is beyond a bound goes to the row's next holder that has room, so the row keeps
+     * its sum.
+     */
+    private void settle() {
+        Collection<Cell> all = cells.values();
+        settle(all, r -> r.coveredMs, (r, v) -> r.coveredMs = v, c -> c.gpuMs);
+        settle(all, r -> r.idleMs, (r, v) -> r.idleMs = v, c -> c.read.coveredMs);
+        settle(all, r -> r.activeUs, (r, v) -> r.activeUs = v, c -> c.read.coveredMs * MS_TO_US);
+        settle(all, r -> r.smUs, (r, v) -> r.smUs = v, c -> c.gpuMs * MS_TO_US);
+        settle(all, r -> r.tensorUs, (r, v) -> r.tensorUs = v, c -> c.gpuMs * MS_TO_US);
+        settle(all, r -> r.dramUs, (r, v) -> r.dramUs = v, c -> c.gpuMs * MS_TO_US);
+        settle(all, r -> r.memoryMibMs, (r, v) -> r.memoryMibMs = v, c -> Long.MAX_VALUE);
+        settle(all, r -> r.energyMj, (r, v) -> r.energyMj = v, c -> Long.MAX_VALUE);
+    }
+
+    private static void settle(
+            Collection<Cell> cells,
+            ToLongFunction<Readings.Sums> get,
+            ObjLongConsumer<Readings.Sums> set,
+            ToLongFunction<Cell> most) {
+        long left = 0;
+        // What the last ones have no room for, the first ones may have.
+        for (int pass = 0; pass < 2 && (pass == 0 || left != 0); pass++) {
+            for (Cell cell : cells) {
+                long value = get.applyAsLong(cell.read) + left;
+                long kept = Math.max(0, Math.min(value, most.applyAsLong(cell)));
+                set.accept(cell.read, kept);
+                left = value - kept;
+            }
+        }
+        if (left != 0) {
+            Readings.Sums first = cells.iterator().next().read;
+            set.accept(first, get.applyAsLong(first) + left);
+        }
     }
 
     private static UsageRow.Holder holder(Id id, Cell cell) {

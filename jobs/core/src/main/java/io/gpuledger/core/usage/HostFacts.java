@@ -161,7 +161,8 @@ public record HostFacts(
 
     /**
      * From the window of the earliest to the window of the latest evidence, less the time the
-     * inventory has no such slot; what somebody held was there whatever the inventory says.
+     * inventory has no such slot; what somebody held was there whatever the inventory says. A card
+     * that its run still blocks is there to be blocked.
      */
     private static List<Span> exists(
             HostTimeline timeline, int index, @Nullable Sampled samples, List<Claim> held) {
@@ -178,9 +179,12 @@ public record HostFacts(
         }
         List<Span> allocated = new ArrayList<>();
         for (Claim claim : held) {
-            if (claim.endMs() > claim.startMs() && !claim.isOverhead()) {
-                first = Math.min(first, claim.startMs());
-                last = Math.max(last, claim.endMs() - 1);
+            if (claim.endMs() <= claim.startMs()) {
+                continue;
+            }
+            first = Math.min(first, claim.startMs());
+            last = Math.max(last, claim.endMs() - 1);
+            if (!claim.isOverhead()) {
                 allocated.add(new Span(claim.startMs(), claim.endMs()));
             }
         }

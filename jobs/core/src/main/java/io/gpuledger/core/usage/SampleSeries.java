@@ -1,6 +1,7 @@
 package io.gpuledger.core.usage;
 
 import java.util.Arrays;
+import java.util.List;
 
 /**
  * The samples of one position, a GPU or a MIG instance, sorted by time and one per instant. They
@@ -81,6 +82,11 @@ public final class SampleSeries {
     /** The GPU's UUID, empty where the exporter names none. */
     public String card(int i) {
         return cards[(int) data[i * WIDTH + CARD]];
+    }
+
+    /** Names that samples of this series had, also some that are forgotten. */
+    List<String> cards() {
+        return List.of(cards);
     }
 
     boolean isSameCard(int i, int j) {

@@ -1,9 +1,14 @@
 package io.gpuledger.core.usage;
 
+import io.gpuledger.core.time.Span;
 import java.util.ArrayList;
+import java.util.Collection;
 import java.util.Collections;
+import java.util.HashMap;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.SortedMap;
 import java.util.TreeMap;
 
@@ -34,6 +39,36 @@ public final class SlotReadings {
             all.addAll(other.samples, 0, other.samples.size());
             return new Series(slices, slicesPerGpu, all);
         }
+    }
+
+    /**
+     * Puts the series of a host's slots together.
+     *
+     * @param bySlot samples by slot and MIG instance
+     */
+    public static Map<Integer, SlotReadings> bySlot(
+            Map<Integer, SortedMap<Integer, Series>> bySlot, ReadingRules rules) {
+        Map<Integer, SlotReadings> readings = new HashMap<>();
+        bySlot.forEach((slot, byInstance) -> readings.put(slot, of(byInstance, rules)));
+        if (isCardAtTwo(readings.values())) {
+            List<Readings> all = new ArrayList<>();
+            readings.values().forEach(r -> all.add(r.card));
+            readings.replaceAll(
+                    (slot, r) -> new SlotReadings(r.card.arrivingFrom(all), r.instances));
+        }
+        return readings;
+    }
+
+    private static boolean isCardAtTwo(Collection<SlotReadings> slots) {
+        Set<String> seen = new HashSet<>();
+        for (SlotReadings slot : slots) {
+            for (String card : slot.card.cards()) {
+                if (!card.isEmpty() && !seen.add(card)) {
+                    return true;
+                }
+            }
+        }
+        return false;
     }
 
     /**
@@ -70,31 +105,75 @@ public final class SlotReadings {
 
     /** The whole card. What only the instances tell is added up. */
     Readings.Sums card(long fromMs, long toMs) {
-        Readings.Sums sums = card.over(fromMs, toMs);
+        return card(fromMs, toMs, Share.WHOLE);
+    }
+
+    private Readings.Sums card(long fromMs, long toMs, Share share) {
+        Readings.Sums sums = card.over(fromMs, toMs, share);
         if (!instances.isEmpty()) {
-            addInstances(sums, fromMs, toMs);
+            addInstances(sums, new Span(fromMs, toMs), share);
         }
         return sums;
     }
 
-    private void addInstances(Readings.Sums sums, long fromMs, long toMs) {
-        Readings.Sums all = new Readings.Sums();
-        long covered = 0;
-        for (Readings instance : instances.values()) {
-            Readings.Sums one = instance.over(fromMs, toMs);
-            covered = Math.max(covered, one.coveredMs);
-            all.add(one);
+    /** Where the card's own samples say nothing, what its instances say counts. */
+    private void addInstances(Readings.Sums sums, Span span, Share share) {
+        for (Span gap : gaps(Readings.ACTIVE, span)) {
+            List<Span> told = new ArrayList<>();
+            List<Span> busy = new ArrayList<>();
+            for (Readings instance : instances.values()) {
+                told.addAll(instance.told(Readings.ACTIVE, -1, gap.startMs(), gap.endMs()));
+                busy.addAll(instance.busy(gap.startMs(), gap.endMs()));
+                sums.activeUs +=
+                        instance.active(Readings.ACTIVE, gap.startMs(), gap.endMs(), share);
+            }
+            long covered = ms(told, share);
+            sums.coveredMs += covered;
+            // Idle as a whole only while every instance is.
+            sums.idleMs += covered - ms(busy, share);
         }
-        if (sums.coveredMs == 0) {
-            sums.coveredMs = covered;
-            sums.activeUs = all.activeUs;
-            // Idle as a whole only while every instance is; their sum says nothing of that.
-            sums.idleMs = all.activeUs == 0 ? covered : 0;
+        sums.smUs += ofInstances(SampleSeries.SM, span, share);
+        sums.tensorUs += ofInstances(SampleSeries.TENSOR, span, share);
+        sums.dramUs += ofInstances(SampleSeries.DRAM, span, share);
+        for (Span gap : gaps(SampleSeries.MEMORY, span)) {
+            for (Readings instance : instances.values()) {
+                sums.memoryMibMs += instance.memory(gap.startMs(), gap.endMs(), share);
+            }
         }
-        sums.smUs = sums.smUs == 0 ? all.smUs : sums.smUs;
-        sums.tensorUs = sums.tensorUs == 0 ? all.tensorUs : sums.tensorUs;
-        sums.dramUs = sums.dramUs == 0 ? all.dramUs : sums.dramUs;
-        sums.memoryMibMs = sums.memoryMibMs == 0 ? all.memoryMibMs : sums.memoryMibMs;
+    }
+
+    private long ofInstances(int field, Span span, Share share) {
+        long active = 0;
+        for (Span gap : gaps(field, span)) {
+            for (Readings instance : instances.values()) {
+                active += instance.active(field, gap.startMs(), gap.endMs(), share);
+            }
+        }
+        return active;
+    }
+
+    /** The time for which the card's own samples do not have a field. */
+    private List<Span> gaps(int field, Span span) {
+        List<Span> gaps = new ArrayList<>();
+        long from = span.startMs();
+        for (Span told : Span.union(card.told(field, -1, span.startMs(), span.endMs()))) {
+            if (from < told.startMs()) {
+                gaps.add(new Span(from, told.startMs()));
+            }
+            from = told.endMs();
+        }
+        if (from < span.endMs()) {
+            gaps.add(new Span(from, span.endMs()));
+        }
+        return gaps;
+    }
+
+    private static long ms(List<Span> spans, Share share) {
+        long ms = 0;
+        for (Span span : Span.union(spans)) {
+            ms += share.ms(span.startMs(), span.endMs());
+        }
+        return ms;
     }
 
     Split split(long fromMs, long toMs, long denominator, boolean mig) {
@@ -110,8 +189,7 @@ public final class SlotReadings {
         private final long toMs;
         private final long denominator;
         private final boolean byInstance;
-        private final Readings.Sums whole;
-        private final List<Integer> taken = new ArrayList<>();
+        private final Set<Integer> taken = new HashSet<>();
         private long cumulated;
 
         private Split(long fromMs, long toMs, long denominator, boolean byInstance) {
@@ -119,7 +197,6 @@ public final class SlotReadings {
             this.toMs = toMs;
             this.denominator = denominator;
             this.byInstance = byInstance;
-            this.whole = card(fromMs, toMs);
         }
 
         boolean fits(long share) {
@@ -131,65 +208,63 @@ public final class SlotReadings {
         }
 
         Part next(long share, int instance) {
-            Part part = cut(share);
-            if (byInstance) {
-                taken.add(instance);
-                Readings own = instances.get(instance);
-                ownActivity(part.read(), own == null ? new Readings.Sums() : read(own, share));
+            Share part = take(share);
+            if (!byInstance) {
+                return part(part, card(fromMs, toMs, part));
             }
-            return part;
+            taken.add(instance);
+            // Of an instance that no exporter shows nothing is known but the card's energy.
+            Readings own = instances.getOrDefault(instance, Readings.NONE);
+            return part(part, withEnergy(own.ofInstance(fromMs, toMs, part), part));
         }
 
         /** What nobody holds: its activity is that of the instances nobody holds. */
         Part rest() {
-            Part part = cut(denominator - cumulated);
-            if (byInstance) {
-                Readings.Sums free = new Readings.Sums();
-                instances.forEach(
-                        (instance, own) -> {
-                            if (!taken.contains(instance)) {
-                                free.add(own.over(fromMs, toMs));
-                            }
-                        });
-                free.idleMs = 0;
-                ownActivity(part.read(), free);
+            long before = cumulated;
+            Share rest = take(denominator - cumulated);
+            return part(
+                    rest,
+                    byInstance ? withEnergy(free(before, rest), rest) : card(fromMs, toMs, rest));
+        }
+
+        /** The free instances share the rest; slices of no instance are known with any of them. */
+        private Readings.Sums free(long before, Share rest) {
+            Readings.Sums free = new Readings.Sums();
+            List<Span> told = new ArrayList<>();
+            boolean anyFree = !taken.containsAll(instances.keySet());
+            long from = before;
+            for (Map.Entry<Integer, Readings> entry : instances.entrySet()) {
+                boolean isFree = !taken.contains(entry.getKey());
+                Readings own = entry.getValue();
+                if (isFree || !anyFree) {
+                    told.addAll(own.told(Readings.ACTIVE, -1, fromMs, toMs));
+                }
+                if (isFree) {
+                    long to = Math.min(denominator, from + own.slices());
+                    free.add(own.ofInstance(fromMs, toMs, new Share(from, to, denominator)));
+                    from = to;
+                }
             }
-            return part;
+            free.coveredMs = ms(told, rest);
+            free.idleMs = 0;
+            return free;
         }
 
-        private Readings.Sums read(Readings own, long share) {
-            Readings.Sums sums = own.over(fromMs, toMs);
-            sums.idleMs = sums.idleMs * share / denominator;
-            return sums;
+        private Readings.Sums withEnergy(Readings.Sums own, Share part) {
+            Readings.Sums energy = card.energy(fromMs, toMs, part);
+            own.energyMj = energy.energyMj;
+            own.flags = energy.flags;
+            return own;
         }
 
-        private void ownActivity(Readings.Sums into, Readings.Sums own) {
-            into.activeUs = own.activeUs;
-            into.smUs = own.smUs;
-            into.tensorUs = own.tensorUs;
-            into.dramUs = own.dramUs;
-            into.memoryMibMs = own.memoryMibMs;
-            into.idleMs = own.idleMs;
-        }
-
-        private Part cut(long share) {
+        private Share take(long share) {
             long before = cumulated;
             cumulated += share;
-            Readings.Sums sums = new Readings.Sums();
-            sums.coveredMs = cut(whole.coveredMs, before);
-            sums.activeUs = cut(whole.activeUs, before);
-            sums.smUs = cut(whole.smUs, before);
-            sums.tensorUs = cut(whole.tensorUs, before);
-            sums.dramUs = cut(whole.dramUs, before);
-            sums.memoryMibMs = cut(whole.memoryMibMs, before);
-            sums.energyMj = cut(whole.energyMj, before);
-            sums.idleMs = cut(whole.idleMs, before);
-            sums.flags = whole.flags;
-            return new Part(Shares.part(fromMs, toMs, before, cumulated, denominator), sums);
+            return new Share(before, cumulated, denominator);
         }
 
-        private long cut(long amount, long before) {
-            return Shares.cut(amount, before, cumulated, denominator);
+        private Part part(Share share, Readings.Sums sums) {
+            return new Part(share.ms(fromMs, toMs), sums);
         }
     }
 }

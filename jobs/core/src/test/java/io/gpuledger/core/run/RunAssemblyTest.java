@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.tuple;
 
 import io.gpuledger.core.time.Span;
+import java.util.AbstractList;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
@@ -412,6 +413,77 @@ class RunAssemblyTest {
             case 3 -> hook(JobSource.PROLOG, (start + random.nextInt(2)) * 1000 + 77, "n1");
             default -> poll(start + 30, "COMPLETED", start, start + 20, List.of("n1"));
         };
+    }
+
+    /** Names that count how often they are looked at. */
+    private static final class CountedNames extends AbstractList<String> {
+        private final List<String> names;
+        private final long[] looks;
+
+        CountedNames(List<String> names, long[] looks) {
+            this.names = names;
+            this.looks = looks;
+        }
+
+        @Override
+        public String get(int index) {
+            looks[0]++;
+            return names.get(index);
+        }
+
+        @Override
+        public int size() {
+            return names.size();
+        }
+    }
+
+    /** A job of a whole large cluster, whose nodes only their prologs tell. */
+    @Test
+    void the_work_grows_as_the_nodes_do() {
+        int nodes = 16_000;
+        long[] looks = new long[1];
+        List<String> names = new ArrayList<>();
+        List<JobSnapshot> seen = new ArrayList<>();
+        for (int i = 0; i < nodes; i++) {
+            names.add("n" + i);
+            seen.add(named(prolog(8_000, card("n" + i, 0, 1)), List.of("n" + i), looks));
+        }
+        JobSnapshot row = row(60, "COMPLETED", 8, 8, 50L, List.of("n0"), 2 * nodes, 0);
+        seen.add(named(row, names, looks));
+
+        Run run = only(seen);
+
+        assertThat(run.holdings()).hasSize(2 * nodes).allMatch(h -> h.gpuIndex() >= 0);
+        assertThat(looks[0]).isLessThan(30L * nodes);
+    }
+
+    private static JobSnapshot named(JobSnapshot s, List<String> nodes, long[] looks) {
+        return new JobSnapshot(
+                s.source(),
+                s.firstObservedMs(),
+                s.lastObservedMs(),
+                s.jobId(),
+                s.state(),
+                s.submitMs(),
+                s.startMs(),
+                s.endMs(),
+                s.restartCount(),
+                s.account(),
+                s.user(),
+                s.partition(),
+                s.qos(),
+                s.name(),
+                new CountedNames(nodes, looks),
+                s.gpuCount(),
+                s.gpuTypes(),
+                s.shardCount(),
+                s.devices(),
+                s.suspendedTotalMs(),
+                s.suspendAtMs(),
+                s.runningBeforeSuspendMs(),
+                s.resizedAtMs(),
+                s.doubt(),
+                s.contentKey() + nodes.size());
     }
 
     private static Run only(List<JobSnapshot> snapshots) {

@@ -306,6 +306,71 @@ class AttributionTest {
     }
 
     @Test
+    void a_card_that_changes_places_takes_its_counter_along() {
+        SampleSeries first =
+                series(List.of(energy(10_000, "A", 1_000), energy(40_000, "B", 9_300)));
+        SampleSeries second =
+                series(List.of(energy(10_000, "B", 9_000), energy(40_000, "A", 4_000)));
+
+        Map<Integer, SlotReadings> readings =
+                SlotReadings.bySlot(
+                        Map.of(
+                                0, new TreeMap<>(Map.of(-1, whole(first))),
+                                1, new TreeMap<>(Map.of(-1, whole(second)))),
+                        ReadingRules.STANDARD);
+
+        assertThat(energy(readings, 0, 0, 60_000)).isEqualTo(300);
+        assertThat(energy(readings, 1, 0, 60_000)).isEqualTo(3_000);
+        assertThat(energy(readings, 1, 0, 20_000)).isEqualTo(1_000);
+    }
+
+    /** The driver that was loaded anew numbers the cards anew, and counts from nothing. */
+    @Test
+    void a_counter_that_began_anew_on_the_way_is_no_increase() {
+        SampleSeries first = series(List.of(energy(10_000, "A", 1_000)));
+        SampleSeries second = series(List.of(energy(40_000, "A", 400)));
+
+        Map<Integer, SlotReadings> readings =
+                SlotReadings.bySlot(
+                        Map.of(
+                                0, new TreeMap<>(Map.of(-1, whole(first))),
+                                1, new TreeMap<>(Map.of(-1, whole(second)))),
+                        ReadingRules.STANDARD);
+
+        assertThat(energy(readings, 1, 0, 60_000)).isZero();
+    }
+
+    private static Sample energy(long at, String card, long energy) {
+        return new Sample(at, 45_000, card, 0, energy);
+    }
+
+    private static SlotReadings.Series whole(SampleSeries samples) {
+        return new SlotReadings.Series(1, 1, samples);
+    }
+
+    private static long energy(Map<Integer, SlotReadings> readings, int slot, long from, long to) {
+        return readings.getOrDefault(slot, SlotReadings.NONE).card(from, to).energyMj;
+    }
+
+    /** DESIGN 6.1: the epilog comes after the window of all other evidence. */
+    @Test
+    void what_is_still_blocked_after_a_whole_minute_exists() {
+        HostRun run = freedAt(run("a", 0, 60_000, List.of(), holding(0, 0, 1)), 60_700);
+        HostFacts facts =
+                HostFacts.of(
+                        "c",
+                        "h",
+                        HostTimeline.of(List.of(), 300_000),
+                        List.of(run),
+                        List.of(),
+                        Map.of(),
+                        List.of(ALWAYS));
+
+        assertThat(sum(Attribution.attribute(facts, Map.of(), new Span(60_000, 120_000))))
+                .isEqualTo(Map.of("OVERHEAD", 700L, "IDLE", 59_300L));
+    }
+
+    @Test
     void two_exporters_may_share_the_fields_of_a_card() {
         List<Sample> samples =
                 List.of(
@@ -607,6 +672,23 @@ class AttributionTest {
                 List.of(timed),
                 suspensions,
                 0);
+    }
+
+    private static HostRun freedAt(HostRun run, long atMs) {
+        return new HostRun(
+                run.runId(),
+                run.jobId(),
+                run.account(),
+                run.user(),
+                run.partition(),
+                run.qos(),
+                run.startMs(),
+                run.endMs(),
+                run.uncertainFromMs(),
+                atMs,
+                run.holdings(),
+                run.suspensions(),
+                run.flags());
     }
 
     private record Sample(long at, long cover, String card, long enginePpm, long energyMj) {}
