@@ -1,5 +1,6 @@
 package io.gpuledger.attribution;
 
+import io.gpuledger.flink.records.RecordLimits;
 import io.gpuledger.core.run.Holding;
 import io.gpuledger.core.time.Span;
 import io.gpuledger.core.usage.Attribution;
@@ -150,7 +151,7 @@ public final class HostAttributor
 
     @Override
     public void open(OpenContext context) {
-        decoder = new ScrapeDecoder(new RecordLimits(settings));
+        decoder = new ScrapeDecoder(new RecordLimits(settings.isBackfill()));
         store = new HostStore(getRuntimeContext());
         effects = new SampleEffects(settings.readingRules());
         inForce = new ChargingInForce(registry);

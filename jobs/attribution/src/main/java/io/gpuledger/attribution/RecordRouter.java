@@ -1,5 +1,8 @@
 package io.gpuledger.attribution;
 
+import io.gpuledger.flink.records.RefusedRecordException;
+import io.gpuledger.flink.records.RecordLimits;
+import io.gpuledger.flink.records.RecordDecoder;
 import io.gpuledger.flink.KafkaWireSource;
 import io.gpuledger.flink.RowBinary;
 import io.gpuledger.flink.SinkRow;
@@ -66,7 +69,7 @@ public final class RecordRouter extends ProcessFunction<WireMessage, JobInput> {
 
     @Override
     public void open(OpenContext context) {
-        limits = new RecordLimits(settings);
+        limits = new RecordLimits(settings.isBackfill());
         scrapes = new ScrapeDecoder(limits);
         repeated = new RepeatedJobs();
         jobs =

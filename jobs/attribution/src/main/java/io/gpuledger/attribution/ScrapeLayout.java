@@ -1,5 +1,6 @@
 package io.gpuledger.attribution;
 
+import io.gpuledger.flink.records.RecordLimits;
 import io.gpuledger.core.usage.SampleSeries;
 import io.gpuledger.flink.AvroCursor;
 import io.gpuledger.flink.WireType;
