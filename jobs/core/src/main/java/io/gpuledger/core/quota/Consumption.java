@@ -31,7 +31,7 @@ public record Consumption(
         long at = Math.min(limitMs, instantMs);
         long sum = 0;
         for (Stretch stretch : stretches) {
-            sum = Math.addExact(sum, stretch.gpuUsUntil(at));
+            sum = Stretch.sum(sum, stretch.gpuUsUntil(at));
         }
         return sum;
     }
@@ -41,7 +41,7 @@ public record Consumption(
         long at = Math.min(limitMs, instantMs);
         long sum = 0;
         for (Stretch stretch : stretches) {
-            sum = Math.addExact(sum, stretch.gpuMsUntil(at));
+            sum = Stretch.sum(sum, stretch.gpuMsUntil(at));
         }
         return sum;
     }
@@ -53,6 +53,11 @@ public record Consumption(
             end = Math.max(end, stretch.toMs());
         }
         return end;
+    }
+
+    /** More than any run can take: some number that it was made of is wrong. */
+    public boolean isAbsurd(long nowMs) {
+        return until(nowMs) >= Stretch.MOST_GPU_US >> 2;
     }
 
     /** Thousandths of whole GPUs that it has at an instant. */

@@ -301,16 +301,17 @@ public final class GrantQuota {
         return at ->
                 at <= nowMs
                         ? usage.until(at)
-                        : Math.addExact(
+                        : Stretch.sum(
                                 usage.until(nowMs), scaled(burntGpuUs, at - nowMs, windowMs));
     }
 
     /** {@code gpuUs * ms / windowMs}, rounded down, where the product alone would not fit. */
     private static long scaled(long gpuUs, long ms, long windowMs) {
-        long perMs = Math.multiplyExact(gpuUs / windowMs, ms);
+        long perMs = Stretch.product(gpuUs / windowMs, ms);
         long rest = gpuUs % windowMs;
-        long windows = Math.multiplyExact(rest, ms / windowMs);
-        return Math.addExact(perMs, windows + rest * (ms % windowMs) / windowMs);
+        long windows = Stretch.product(rest, ms / windowMs);
+        return Stretch.sum(
+                perMs, Stretch.sum(windows, rest * (ms % windowMs) / windowMs));
     }
 
     private String reason(Standing now, Position position, long nowMs) {

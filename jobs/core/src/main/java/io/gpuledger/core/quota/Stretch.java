@@ -10,6 +10,12 @@ import io.gpuledger.core.time.Span;
  * @param weightMilli thousandths
  */
 public record Stretch(long fromMs, long toMs, long numerator, long denominator, int weightMilli) {
+    /**
+     * No amount is greater: what would be, says this. A whole Gefion uses it up in five thousand
+     * years, and a forecast asks for times that far away.
+     */
+    public static final long MOST_GPU_US = 1L << 58;
+
     public Stretch {
         if (toMs < fromMs || numerator < 0 || denominator < 1 || weightMilli < 0) {
             throw new IllegalArgumentException(
@@ -32,16 +38,28 @@ public record Stretch(long fromMs, long toMs, long numerator, long denominator, 
             return 0;
         }
         return denominator == 1
-                ? Math.multiplyExact(end - fromMs, numerator)
+                ? product(end - fromMs, numerator)
                 : share(end) - share(fromMs);
     }
 
     private long share(long atMs) {
-        return Math.floorDiv(Math.multiplyExact(atMs, numerator), denominator);
+        return Math.floorDiv(product(atMs, numerator), denominator);
     }
 
     /** The same time charged. */
     public long gpuUsUntil(long instantMs) {
-        return Math.multiplyExact(gpuMsUntil(instantMs), (long) weightMilli);
+        return product(gpuMsUntil(instantMs), weightMilli);
+    }
+
+    /** Of two that are not negative, at most {@link #MOST_GPU_US}. */
+    static long product(long a, long b) {
+        long low = a * b;
+        boolean fits = Math.multiplyHigh(a, b) == 0 && low >= 0;
+        return fits ? Math.min(low, MOST_GPU_US) : MOST_GPU_US;
+    }
+
+    /** Likewise. */
+    public static long sum(long a, long b) {
+        return Math.min(a + b, MOST_GPU_US);
     }
 }
