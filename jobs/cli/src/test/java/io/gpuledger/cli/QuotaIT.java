@@ -80,7 +80,7 @@ class QuotaIT {
                     new ObjectMapper().readTree(stack.run("quota", "--grant=v", "--json"));
             assertThat(shown.path("decisions")).hasSize(6);
             assertThat(shown.path("grants").path(0).path("state").asText()).isEqualTo("OK");
-            assertThat(stack.run("quota")).contains("v ", "idle", "OK", "#");
+            assertThat(stack.run("quota")).contains("v ", "idle", "OK", "....");
             assertThat(stack.run("quota", "--grant=v")).contains("more", "EXHAUSTED");
             System.out.println(
                     "from crossing to published: "
