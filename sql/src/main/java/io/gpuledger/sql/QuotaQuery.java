@@ -142,8 +142,7 @@ public final class QuotaQuery {
         for (int i = 0; i < notes.size(); i++) {
             int at = i;
             List<Long> n = columns.stream().map(c -> Long.parseLong(c.get(at))).toList();
-            lines.add(
-                    new Line(n.get(0), n.get(1), n.get(2), n.get(3), n.get(4), notes.get(i)));
+            lines.add(new Line(n.get(0), n.get(1), n.get(2), n.get(3), n.get(4), notes.get(i)));
         }
         return lines;
     }

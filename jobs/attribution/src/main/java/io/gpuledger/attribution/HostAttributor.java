@@ -1,6 +1,5 @@
 package io.gpuledger.attribution;
 
-import io.gpuledger.flink.records.RecordLimits;
 import io.gpuledger.core.run.Holding;
 import io.gpuledger.core.time.Span;
 import io.gpuledger.core.usage.Attribution;
@@ -16,6 +15,7 @@ import io.gpuledger.core.usage.UnbalancedRowException;
 import io.gpuledger.core.usage.UsageRow;
 import io.gpuledger.flink.SinkRow;
 import io.gpuledger.flink.SinkTable;
+import io.gpuledger.flink.records.RecordLimits;
 import java.io.Serializable;
 import java.time.Instant;
 import java.util.ArrayList;

@@ -1,14 +1,14 @@
 package io.gpuledger.attribution;
 
-import io.gpuledger.flink.records.RefusedRecordException;
-import io.gpuledger.flink.records.RecordLimits;
-import io.gpuledger.flink.records.RecordDecoder;
 import io.gpuledger.flink.KafkaWireSource;
 import io.gpuledger.flink.RowBinary;
 import io.gpuledger.flink.SinkRow;
 import io.gpuledger.flink.SinkTable;
 import io.gpuledger.flink.WireMessage;
 import io.gpuledger.flink.WireType;
+import io.gpuledger.flink.records.RecordDecoder;
+import io.gpuledger.flink.records.RecordLimits;
+import io.gpuledger.flink.records.RefusedRecordException;
 import io.gpuledger.schemas.ConfiguredGresRecord;
 import io.gpuledger.schemas.HostSnapshotRecord;
 import io.gpuledger.schemas.JobSnapshotRecord;

@@ -1,8 +1,8 @@
 package io.gpuledger.attribution;
 
-import io.gpuledger.flink.records.SnapshotConversion;
 import io.gpuledger.core.InputLimits;
 import io.gpuledger.flink.AvroCursor;
+import io.gpuledger.flink.records.SnapshotConversion;
 import io.gpuledger.schemas.JobSnapshotRecord;
 import java.util.Arrays;
 import java.util.LinkedHashMap;

@@ -74,8 +74,7 @@ final class QuotaCommand implements Callable<Integer> {
         }
         out.flush();
         boolean fine =
-                !standings.isEmpty()
-                        && standings.stream().noneMatch(QuotaQuery.Standing::isUsedUp);
+                !standings.isEmpty() && standings.stream().noneMatch(QuotaQuery.Standing::isUsedUp);
         return fine ? ExitCode.DONE : ExitCode.FINDINGS;
     }
 

@@ -32,8 +32,7 @@ final class QuotaOutput {
     static List<QuotaQuery.Standing> byUrgency(List<QuotaQuery.Standing> standings) {
         return standings.stream()
                 .sorted(
-                        Comparator.comparingInt(
-                                        (QuotaQuery.Standing s) -> urgency(s.state()))
+                        Comparator.comparingInt((QuotaQuery.Standing s) -> urgency(s.state()))
                                 .thenComparingLong(QuotaOutput::exhausts)
                                 .thenComparing(
                                         Comparator.comparingLong(QuotaOutput::usedPermille)
@@ -140,10 +139,7 @@ final class QuotaOutput {
                                 hours(line.givenGpuUs()),
                                 hours(line.burntGpuUs()),
                                 hours(line.lapsedGpuUs()),
-                                hours(
-                                        line.givenGpuUs()
-                                                - line.burntGpuUs()
-                                                - line.lapsedGpuUs())));
+                                hours(line.givenGpuUs() - line.burntGpuUs() - line.lapsedGpuUs())));
             }
             out.append('\n').append(lines);
         }

@@ -96,8 +96,7 @@ final class RunQuotaCommand implements Callable<Integer> {
                                     configuration.get(Keys.QUOTA_BURN_WINDOW).toMillis(),
                                     standard.quietMs(),
                                     standard.registryVersion()),
-                            configuration.get(
-                                    Keys.QUOTA_PARALLELISM, "--parallelism", parallelism),
+                            configuration.get(Keys.QUOTA_PARALLELISM, "--parallelism", parallelism),
                             configuration.get(
                                     Keys.SOURCE_IDLE,
                                     "--idle-seconds",

@@ -39,8 +39,7 @@ final class ThreeWayOutput {
         Map<String, Sum> sums = new TreeMap<>();
         for (GrantRun run : runs) {
             sums.put(
-                    run.grantId(),
-                    sums.getOrDefault(run.grantId(), new Sum(0, 0, 0, 0)).plus(run));
+                    run.grantId(), sums.getOrDefault(run.grantId(), new Sum(0, 0, 0, 0)).plus(run));
         }
         return sums;
     }
@@ -48,7 +47,8 @@ final class ThreeWayOutput {
     String table() {
         StringBuilder out = new StringBuilder("\nLedger and quota balance, charged GPU-seconds\n");
         TextTable grants =
-                new TextTable(1, List.of("grant", "runs", "differ", "ledger", "quota", "difference"));
+                new TextTable(
+                        1, List.of("grant", "runs", "differ", "ledger", "quota", "difference"));
         byGrant()
                 .forEach(
                         (grant, sum) ->
@@ -84,9 +84,7 @@ final class ThreeWayOutput {
                     .distinct()
                     .sorted()
                     .forEach(
-                            reason ->
-                                    out.append(
-                                            "%-16s  %s%n".formatted(reason, reason.legend())));
+                            reason -> out.append("%-16s  %s%n".formatted(reason, reason.legend())));
         }
         out.append(
                 "%n%d runs of %d grants; ledger and balance %s.%n"
@@ -129,6 +127,8 @@ final class ThreeWayOutput {
     }
 
     private static String seconds(long gpuUs) {
-        return BigDecimal.valueOf(gpuUs, 6).setScale(3, java.math.RoundingMode.HALF_EVEN).toString();
+        return BigDecimal.valueOf(gpuUs, 6)
+                .setScale(3, java.math.RoundingMode.HALF_EVEN)
+                .toString();
     }
 }

@@ -43,11 +43,7 @@ class QuotaIT {
             stack.until("95 and 100 %", PATIENCE, () -> stack.heard.size() == 3);
             crossed(stack.heard.get(0), QuotaState.WARNING, QuotaAction.WARN, start + 240_000);
             crossed(stack.heard.get(1), QuotaState.CRITICAL, QuotaAction.HOLD, start + 285_000);
-            crossed(
-                    stack.heard.get(2),
-                    QuotaState.EXHAUSTED,
-                    QuotaAction.REFUSE,
-                    start + 300_000);
+            crossed(stack.heard.get(2), QuotaState.EXHAUSTED, QuotaAction.REFUSE, start + 300_000);
             assertThat(stack.heard)
                     .extracting(h -> h.decision().getSequence())
                     .containsExactly(1L, 2L, 3L);
@@ -62,8 +58,7 @@ class QuotaIT {
 
             stack.send(stack.running(2, "a", start + 60_000, GPUS));
             stack.until("used up again", PATIENCE, () -> stack.heard.size() == 5);
-            assertThat(stack.heard.get(4).decision().getState())
-                    .isEqualTo(QuotaState.EXHAUSTED);
+            assertThat(stack.heard.get(4).decision().getState()).isEqualTo(QuotaState.EXHAUSTED);
             stack.apply(
                     "second",
                     registry(
@@ -76,8 +71,7 @@ class QuotaIT {
                     "rows",
                     PATIENCE,
                     () -> stack.run("quota", "--grant=v", "--json").contains("\"sequence\" : 6"));
-            JsonNode shown =
-                    new ObjectMapper().readTree(stack.run("quota", "--grant=v", "--json"));
+            JsonNode shown = new ObjectMapper().readTree(stack.run("quota", "--grant=v", "--json"));
             assertThat(shown.path("decisions")).hasSize(6);
             assertThat(shown.path("grants").path(0).path("state").asText()).isEqualTo("OK");
             assertThat(stack.run("quota")).contains("v ", "idle", "OK", "....");
@@ -126,8 +120,7 @@ class QuotaIT {
                         "      - {kind: initial, at: 2026-01-01T00:00Z, gpu_us: "
                                 + BUDGET_GPU_US
                                 + "}",
-                        more
-                                + "  - id: idle",
+                        more + "  - id: idle",
                         "    title: Not used",
                         "    pi: Bo Lund",
                         "    kind: voucher",

@@ -50,15 +50,13 @@ class QuotaLoadIT {
 
             // Grant after grant is used up by one snapshot; the others come and go beside it.
             long changes = steady(stack);
-            stack.until(
-                    "a decision each second", PATIENCE, () -> stack.heard.size() >= SECONDS);
+            stack.until("a decision each second", PATIENCE, () -> stack.heard.size() >= SECONDS);
             List<Long> latencies = new ArrayList<>();
             for (QuotaStack.Heard heard : stack.heard) {
                 latencies.add(
                         heard.publishedAtMs()
                                 - Long.parseLong(
-                                        sentAt.getOrDefault(
-                                                heard.decision().getGrantId(), "0")));
+                                        sentAt.getOrDefault(heard.decision().getGrantId(), "0")));
             }
             Collections.sort(latencies);
             System.out.printf(
@@ -86,10 +84,7 @@ class QuotaLoadIT {
             String grant = "g" + second % GRANTS;
             JobSnapshotRecord last =
                     stack.running(
-                            ++jobId,
-                            "a" + second % GRANTS,
-                            (begin / 1_000 - 3_600) * 1_000,
-                            1_000);
+                            ++jobId, "a" + second % GRANTS, (begin / 1_000 - 3_600) * 1_000, 1_000);
             sentAt.put(grant, Long.toString(System.currentTimeMillis()));
             stack.send(last);
             int inSecond = 0;

@@ -75,8 +75,7 @@ public final class ConsumptionAssembler
     private static final long TICK_MS = 60_000;
 
     private static final MapStateDescriptor<String, JobFact> SNAPSHOTS =
-            new MapStateDescriptor<>(
-                    "snapshots", Types.STRING, TypeInformation.of(JobFact.class));
+            new MapStateDescriptor<>("snapshots", Types.STRING, TypeInformation.of(JobFact.class));
 
     private final QuotaSettings settings;
     private final String registryText;
@@ -122,13 +121,11 @@ public final class ConsumptionAssembler
     public void initializeState(FunctionInitializationContext context) throws Exception {
         ListState<Long> state =
                 context.getOperatorStateStore()
-                        .getUnionListState(
-                                new ListStateDescriptor<>("history-until", Types.LONG));
+                        .getUnionListState(new ListStateDescriptor<>("history-until", Types.LONG));
         historyUntilMs = -1;
         historyState = state;
         for (long until : state.get()) {
-            historyUntilMs =
-                    historyUntilMs < 0 ? until : Math.min(historyUntilMs, until);
+            historyUntilMs = historyUntilMs < 0 ? until : Math.min(historyUntilMs, until);
         }
     }
 
@@ -149,11 +146,9 @@ public final class ConsumptionAssembler
                                         Types.STRING,
                                         TypeInformation.of(ConsumptionState.class)));
         forgetAtMs =
-                getRuntimeContext()
-                        .getState(new ValueStateDescriptor<>("forget-at", Types.LONG));
+                getRuntimeContext().getState(new ValueStateDescriptor<>("forget-at", Types.LONG));
         changedAtMs =
-                getRuntimeContext()
-                        .getState(new ValueStateDescriptor<>("changed-at", Types.LONG));
+                getRuntimeContext().getState(new ValueStateDescriptor<>("changed-at", Types.LONG));
         charging = Charging.UNMAPPED;
         chargingVersion = 0;
         if (settings.registryVersion() > 0) {
@@ -255,8 +250,7 @@ public final class ConsumptionAssembler
                 }
             }
             case ClusterNews.REGISTRY -> {
-                BroadcastState<String, ClusterNews> registry =
-                        context.getBroadcastState(REGISTRY);
+                BroadcastState<String, ClusterNews> registry = context.getBroadcastState(REGISTRY);
                 ClusterNews before = registry.get(NEWEST);
                 if (news.version >= settings.registryVersion()
                         && (before == null || before.version < news.version)) {
@@ -296,7 +290,8 @@ public final class ConsumptionAssembler
                         context.currentProcessingTime(),
                         context.getBroadcastState(HEARD),
                         context.getBroadcastState(HOSTS));
-        context.applyToKeyedState(SNAPSHOTS, (job, state) -> tell(known, row -> context.output(ROWS, row), out));
+        context.applyToKeyedState(
+                SNAPSHOTS, (job, state) -> tell(known, row -> context.output(ROWS, row), out));
     }
 
     private void prepare(ReadOnlyBroadcastState<String, ClusterNews> registry) throws Exception {
@@ -363,8 +358,7 @@ public final class ConsumptionAssembler
             last = Math.max(last, Math.min(end, state.limitMs));
         }
         Long changed = changedAtMs.value();
-        long keepUntil =
-                Math.max(last, changed == null ? 0 : changed) + settings.horizonMs();
+        long keepUntil = Math.max(last, changed == null ? 0 : changed) + settings.horizonMs();
         if (keepUntil > now) {
             lookAgain(keepUntil, context.timerService());
             return;
@@ -386,8 +380,7 @@ public final class ConsumptionAssembler
             ReadOnlyBroadcastState<String, HostWords> hosts) {}
 
     /** Tells grants what changed for the current key; whether a run is open. */
-    private boolean tell(
-            Known known, Consumer<SinkRow> letters, Collector<GrantInput> out)
+    private boolean tell(Known known, Consumer<SinkRow> letters, Collector<GrantInput> out)
             throws Exception {
         String cluster = "";
         long rawJobId = 0;

@@ -41,7 +41,8 @@ import org.jspecify.annotations.Nullable;
 /**
  * Keyed by grant: what is left, and what has to be done. Between two things that it learns
  * consumption is a known function of time, so it sleeps until the instant at which that function
- * crosses something. It lives by the wall clock: event time lags, and a budget does not wait for it.
+ * crosses something. It lives by the wall clock: event time lags, and a budget does not wait for
+ * it.
  */
 public final class GrantBalance extends KeyedProcessFunction<String, GrantInput, SinkRow> {
     public static final String UID = "grant-balance"; // names this operator in every savepoint
@@ -318,8 +319,8 @@ public final class GrantBalance extends KeyedProcessFunction<String, GrantInput,
 
     /**
      * What history says of a moment in the past must not be enforced now. Event time passes through
-     * every channel behind the records that it belongs to; where no scheduler is heard, silence
-     * has to do.
+     * every channel behind the records that it belongs to; where no scheduler is heard, silence has
+     * to do.
      */
     private boolean isCaughtUp(TimerService timers, long now, GrantState grant) {
         if (!caughtUp) {
@@ -409,9 +410,7 @@ public final class GrantBalance extends KeyedProcessFunction<String, GrantInput,
     }
 
     private void publish(
-            QuotaDecisionRecord decision,
-            OnTimerContext context,
-            Collector<SinkRow> out) {
+            QuotaDecisionRecord decision, OnTimerContext context, Collector<SinkRow> out) {
         decided.inc();
         DecisionMessage message = new DecisionMessage();
         message.grantId = decision.getGrantId();
@@ -433,8 +432,7 @@ public final class GrantBalance extends KeyedProcessFunction<String, GrantInput,
                 .setGrantId(grantId)
                 .setSequence(standing.sequence())
                 .setAction(QuotaAction.valueOf(standing.action().name()))
-                .setState(
-                        io.gpuledger.schemas.QuotaState.valueOf(standing.state().name()))
+                .setState(io.gpuledger.schemas.QuotaState.valueOf(standing.state().name()))
                 .setEffectiveAtMs(decision.effectiveAtMs())
                 .setDecidedAtMs(decision.decidedAtMs())
                 .setBudgetGpuUs(decision.position().budgetGpuUs())
@@ -479,8 +477,7 @@ public final class GrantBalance extends KeyedProcessFunction<String, GrantInput,
                 quota == null ? -1 : quota.exhaustsAt(usage, now),
                 quota == null
                         ? -1
-                        : quota.exhaustsAt(
-                                GrantQuota.trailing(usage, now, burnt, window), now),
+                        : quota.exhaustsAt(GrantQuota.trailing(usage, now, burnt, window), now),
                 grant.text.isEmpty() ? 0 : grant.registryVersion);
     }
 

@@ -14,8 +14,7 @@ import org.apache.flink.streaming.api.functions.KeyedProcessFunction;
 import org.apache.flink.util.Collector;
 
 /** Tells every grant what the newest registry says of it, and those that are gone that they are. */
-public final class GrantsOfRegistry
-        extends KeyedProcessFunction<String, ClusterNews, GrantInput> {
+public final class GrantsOfRegistry extends KeyedProcessFunction<String, ClusterNews, GrantInput> {
     public static final String UID = "grants-of-registry"; // names this operator in every savepoint
 
     private static final long serialVersionUID = 1L;

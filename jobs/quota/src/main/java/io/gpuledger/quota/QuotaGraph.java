@@ -35,9 +35,7 @@ public final class QuotaGraph {
                         .uid(QuotaRouter.UID)
                         .name(QuotaRouter.UID);
         SingleOutputStreamOperator<ClusterNews> registries =
-                applied.process(new RegistryNews())
-                        .uid(RegistryNews.UID)
-                        .name(RegistryNews.UID);
+                applied.process(new RegistryNews()).uid(RegistryNews.UID).name(RegistryNews.UID);
         SingleOutputStreamOperator<GrantInput> consumption =
                 jobs.keyBy(JobFact::key)
                         .connect(

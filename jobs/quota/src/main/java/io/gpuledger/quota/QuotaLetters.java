@@ -15,8 +15,7 @@ final class QuotaLetters {
     private QuotaLetters() {}
 
     /** A record of a topic, with its place there. */
-    static SinkRow ofRecord(
-            String reason, String detail, WireMessage message, long recordedAtMs) {
+    static SinkRow ofRecord(String reason, String detail, WireMessage message, long recordedAtMs) {
         return row(
                 DeadLetterRecord.newBuilder()
                         .setRecordedAtMs(recordedAtMs)

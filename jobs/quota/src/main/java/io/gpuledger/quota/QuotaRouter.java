@@ -192,9 +192,6 @@ public final class QuotaRouter extends ProcessFunction<WireMessage, JobFact> {
         context.output(
                 ROWS,
                 QuotaLetters.ofRecord(
-                        reason,
-                        detail,
-                        message,
-                        context.timerService().currentProcessingTime()));
+                        reason, detail, message, context.timerService().currentProcessingTime()));
     }
 }

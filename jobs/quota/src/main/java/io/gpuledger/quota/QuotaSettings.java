@@ -24,7 +24,6 @@ public record QuotaSettings(
 
     /** DESIGN section 6; a week of burning evens out days and nights. */
     public static QuotaSettings standard(long registryVersion) {
-        return new QuotaSettings(
-                2 * DAY_MS, 300_000, 300_000, 7 * DAY_MS, 10_000, registryVersion);
+        return new QuotaSettings(2 * DAY_MS, 300_000, 300_000, 7 * DAY_MS, 10_000, registryVersion);
     }
 }

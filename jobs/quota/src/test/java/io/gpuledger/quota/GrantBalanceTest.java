@@ -68,10 +68,7 @@ class GrantBalanceTest {
 
     /** A run that will not change any more is forgotten; what it took is not. */
     private static void fold(
-            QuotaRun run,
-            Map<String, Consumption> last,
-            List<Consumption> folded,
-            Random random)
+            QuotaRun run, Map<String, Consumption> last, List<Consumption> folded, Random random)
             throws Exception {
         for (Consumption ended : List.copyOf(last.values())) {
             if (!ended.isOpen() && random.nextBoolean()) {
@@ -155,8 +152,7 @@ class GrantBalanceTest {
                 run.input(
                         GrantInput.of(
                                 GrantInput.CONSUMPTION,
-                                ConsumptionState.of(
-                                        closed("run" + i, then, then + 50_000, 8))));
+                                ConsumptionState.of(closed("run" + i, then, then + 50_000, 8))));
                 run.watermark(then + i * HOUR_MS);
                 run.clock(NOW_MS + i * 400L);
             }
@@ -215,8 +211,8 @@ class GrantBalanceTest {
         return begin(new QuotaRun.Topic(name), from, nowMs);
     }
 
-    private static QuotaRun begin(QuotaRun.Topic topic, QuotaRun.@Nullable Checkpoint from, long nowMs)
-            throws Exception {
+    private static QuotaRun begin(
+            QuotaRun.Topic topic, QuotaRun.@Nullable Checkpoint from, long nowMs) throws Exception {
         return new QuotaRun(SETTINGS, registry(1, 0), topic, nowMs, from);
     }
 
@@ -227,7 +223,9 @@ class GrantBalanceTest {
         if (kind == 0) {
             return new Consumption("g", "c", runId, false, Span.OPEN_END, List.of(), 0);
         }
-        return kind == 1 ? open(runId, from, 1 + random.nextInt(8)) : closed(runId, from, Math.max(from, to), 3);
+        return kind == 1
+                ? open(runId, from, 1 + random.nextInt(8))
+                : closed(runId, from, Math.max(from, to), 3);
     }
 
     private static Consumption closed(String runId, long from, long to, int gpus) {
@@ -255,8 +253,7 @@ class GrantBalanceTest {
     /** With a top-up some hours ago, unless {@code hours} is 0. */
     private static String registry(long gpuUs, int hours) {
         List<BudgetLine> lines = new ArrayList<>();
-        lines.add(
-                new BudgetLine.Funding(true, gpuUs, TERM.startMs(), Span.OPEN_END, "first"));
+        lines.add(new BudgetLine.Funding(true, gpuUs, TERM.startMs(), Span.OPEN_END, "first"));
         if (hours > 0) {
             long at = NOW_MS - hours * HOUR_MS;
             lines.add(new BudgetLine.Funding(false, 5_000_000, at, at + 2 * HOUR_MS, "top-up"));

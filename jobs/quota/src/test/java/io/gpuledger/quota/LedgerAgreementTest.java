@@ -75,11 +75,7 @@ class LedgerAgreementTest {
                 if (row.chargedGpuUs() == expected * 1_000) {
                     continue;
                 }
-                if (isAllowed(
-                        scenario,
-                        row,
-                        expected,
-                        flags.getOrDefault(run, Set.of()))) {
+                if (isAllowed(scenario, row, expected, flags.getOrDefault(run, Set.of()))) {
                     allowed++;
                     continue;
                 }
@@ -114,8 +110,7 @@ class LedgerAgreementTest {
         if (more && (flags.contains("SHARED_SLOT") || contested)) {
             return true;
         }
-        if (flags.contains("END_ESTIMATED")
-                || (row.flags() & RunFlag.END_ESTIMATED.bit()) != 0) {
+        if (flags.contains("END_ESTIMATED") || (row.flags() & RunFlag.END_ESTIMATED.bit()) != 0) {
             return true;
         }
         boolean parts = scenario.kinds().stream().anyMatch(PARTS::contains);

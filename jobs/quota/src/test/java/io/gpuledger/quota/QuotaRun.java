@@ -163,7 +163,8 @@ final class QuotaRun implements AutoCloseable {
 
     void watermark(long ms) throws Exception {
         assembler.processWatermark(ms);
-        assembler.processBroadcastWatermark(new org.apache.flink.streaming.api.watermark.Watermark(ms));
+        assembler.processBroadcastWatermark(
+                new org.apache.flink.streaming.api.watermark.Watermark(ms));
         forward();
         balance.processWatermark(ms);
         forward();

@@ -11,9 +11,9 @@ import io.gpuledger.core.registry.Registry;
 import io.gpuledger.core.registry.Thresholds;
 import io.gpuledger.core.time.Span;
 import io.gpuledger.registry.RegistryText;
+import io.gpuledger.schemas.ConfiguredGresRecord;
 import io.gpuledger.schemas.HeartbeatKind;
 import io.gpuledger.schemas.HostSnapshotRecord;
-import io.gpuledger.schemas.ConfiguredGresRecord;
 import io.gpuledger.schemas.JobSnapshotRecord;
 import io.gpuledger.schemas.JobSource;
 import io.gpuledger.schemas.NodeDeviceRecord;
@@ -104,7 +104,9 @@ class StateFixtureTest {
     }
 
     private static QuotaRun begin(
-            QuotaRun.Topic topic, long nowMs, QuotaRun.@org.jspecify.annotations.Nullable Checkpoint from)
+            QuotaRun.Topic topic,
+            long nowMs,
+            QuotaRun.@org.jspecify.annotations.Nullable Checkpoint from)
             throws Exception {
         return new QuotaRun(SETTINGS, registry(), topic, nowMs, from);
     }
@@ -166,7 +168,11 @@ class StateFixtureTest {
     }
 
     private static JobSnapshotRecord job(
-            long id, long ms, long startMs, int gpus, @org.jspecify.annotations.Nullable Long endMs) {
+            long id,
+            long ms,
+            long startMs,
+            int gpus,
+            @org.jspecify.annotations.Nullable Long endMs) {
         return JobSnapshotRecord.newBuilder()
                 .setCluster("c")
                 .setRawJobId(id)
@@ -186,7 +192,12 @@ class StateFixtureTest {
                                         .setKind("gpu")
                                         .setGresType("h100")
                                         .setCount(gpus)
-                                        .setIndices(List.of((int) id * 4 - 4, (int) id * 4 - 3, (int) id * 4 - 2, (int) id * 4 - 1))
+                                        .setIndices(
+                                                List.of(
+                                                        (int) id * 4 - 4,
+                                                        (int) id * 4 - 3,
+                                                        (int) id * 4 - 2,
+                                                        (int) id * 4 - 1))
                                         .build()))
                 .build();
     }

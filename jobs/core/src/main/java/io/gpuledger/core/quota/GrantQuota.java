@@ -301,8 +301,7 @@ public final class GrantQuota {
         return at ->
                 at <= nowMs
                         ? usage.until(at)
-                        : Stretch.sum(
-                                usage.until(nowMs), scaled(burntGpuUs, at - nowMs, windowMs));
+                        : Stretch.sum(usage.until(nowMs), scaled(burntGpuUs, at - nowMs, windowMs));
     }
 
     /** {@code gpuUs * ms / windowMs}, rounded down, where the product alone would not fit. */
@@ -310,8 +309,7 @@ public final class GrantQuota {
         long perMs = Stretch.product(gpuUs / windowMs, ms);
         long rest = gpuUs % windowMs;
         long windows = Stretch.product(rest, ms / windowMs);
-        return Stretch.sum(
-                perMs, Stretch.sum(windows, rest * (ms % windowMs) / windowMs));
+        return Stretch.sum(perMs, Stretch.sum(windows, rest * (ms % windowMs) / windowMs));
     }
 
     private String reason(Standing now, Position position, long nowMs) {

@@ -37,9 +37,7 @@ public record Stretch(long fromMs, long toMs, long numerator, long denominator, 
         if (end <= fromMs) {
             return 0;
         }
-        return denominator == 1
-                ? product(end - fromMs, numerator)
-                : share(end) - share(fromMs);
+        return denominator == 1 ? product(end - fromMs, numerator) : share(end) - share(fromMs);
     }
 
     private long share(long atMs) {

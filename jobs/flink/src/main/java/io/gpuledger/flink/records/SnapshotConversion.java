@@ -158,8 +158,7 @@ public final class SnapshotConversion {
     }
 
     /** A host as it was at an instant. */
-    public static HostInventory inventory(
-            HostSnapshotRecord r, long atMs, String contentKey) {
+    public static HostInventory inventory(HostSnapshotRecord r, long atMs, String contentKey) {
         int shards = 0;
         List<HostInventory.TypedGpus> gpus = new ArrayList<>();
         for (ConfiguredGresRecord gres : r.getGres()) {
