@@ -22,9 +22,15 @@ public final class Migrator {
                     "V0001__usage.sql",
                     "V0002__runs_hosts_dead_letters.sql",
                     "V0003__backfills.sql",
-                    "V0004__registry.sql");
+                    "V0004__registry.sql",
+                    "V0005__quota.sql");
     private static final List<String> VIEWS =
-            List.of("usage_minute_current.sql", "usage_hour_current.sql");
+            List.of(
+                    "usage_minute_current.sql",
+                    "usage_hour_current.sql",
+                    "quota_state_current.sql",
+                    "quota_decisions_current.sql",
+                    "quota_runs_current.sql");
 
     private Migrator() {}
 

@@ -66,6 +66,9 @@ public final class LocalStack implements AutoCloseable {
                     "quota-decisions", 1,
                     "dead-letters", 1);
 
+    /** Of these the last record of each key stays, however old. */
+    private static final Set<String> KEPT = Set.of("registry", "quota-decisions");
+
     /**
      * Where things are.
      *
@@ -73,7 +76,7 @@ public final class LocalStack implements AutoCloseable {
      * @param cache what can be fetched again
      * @param clickHousePort 0: any free port
      * @param kafkaPort 0: any free port
-     * @param jobOptions what the attribution job is told besides where things are
+     * @param jobOptions what the jobs are told besides where things are
      */
     public record Options(
             Path data, Path cache, int clickHousePort, int kafkaPort, List<String> jobOptions) {
@@ -395,11 +398,13 @@ public final class LocalStack implements AutoCloseable {
                 switch (service) {
                     case CLICKHOUSE -> usable(service, options.clickHousePort(), before);
                     case KAFKA -> usable(service, options.kafkaPort(), before);
-                    case ATTRIBUTION -> usable(service, 0, before);
+                    case ATTRIBUTION, QUOTA -> usable(service, 0, before);
                 };
-        if (before != 0 && port != before && service != Service.ATTRIBUTION) {
-            // The job was told the old address; it is started again where it is wanted.
+        boolean known = service == Service.CLICKHOUSE || service == Service.KAFKA;
+        if (before != 0 && port != before && known) {
+            // The jobs were told the old address; they are started again where they are wanted.
             stopOne(Service.ATTRIBUTION);
+            stopOne(Service.QUOTA);
         }
         Path log = log(service);
         List<String> command = command(service, port);
@@ -465,33 +470,36 @@ public final class LocalStack implements AutoCloseable {
                                     options.data().resolve("kafka").toString(),
                                     Integer.toString(port),
                                     Integer.toString(free())));
-            case ATTRIBUTION -> {
-                java.addAll(
-                        List.of(
-                                "-Xmx2g",
-                                "-XX:+UseParallelGC",
-                                "-cp",
-                                classPath,
-                                "io.gpuledger.cli.GpuLedger",
-                                "--data",
-                                options.data().toString(),
-                                "--clickhouse",
-                                clickHouseUrl(),
-                                "--kafka",
-                                kafkaBrokers()));
-                java.addAll(options.jobOptions());
-                java.addAll(
-                        List.of(
-                                "run",
-                                "attribution",
-                                "--detached-from-terminal",
-                                "--idle-seconds",
-                                "5",
-                                "--web-port",
-                                Integer.toString(port)));
-            }
+            case ATTRIBUTION -> job(java, classPath, "-Xmx2g", "attribution", port);
+            case QUOTA -> job(java, classPath, "-Xmx1g", "quota", port);
         }
         return java;
+    }
+
+    private void job(List<String> java, String classPath, String heap, String name, int webPort) {
+        java.addAll(
+                List.of(
+                        heap,
+                        "-XX:+UseParallelGC",
+                        "-cp",
+                        classPath,
+                        "io.gpuledger.cli.GpuLedger",
+                        "--data",
+                        options.data().toString(),
+                        "--clickhouse",
+                        clickHouseUrl(),
+                        "--kafka",
+                        kafkaBrokers()));
+        java.addAll(options.jobOptions());
+        java.addAll(
+                List.of(
+                        "run",
+                        name,
+                        "--detached-from-terminal",
+                        "--idle-seconds",
+                        "5",
+                        "--web-port",
+                        Integer.toString(webPort)));
     }
 
     private void await(Service service, Process process, int port, Path log) {
@@ -528,7 +536,7 @@ public final class LocalStack implements AutoCloseable {
                     http(
                             "http://127.0.0.1:%d/?query=SELECT%%20count()%%20FROM%%20system.tables"
                                     .formatted(port));
-            case ATTRIBUTION -> http("http://127.0.0.1:" + port + "/overview");
+            case ATTRIBUTION, QUOTA -> http("http://127.0.0.1:" + port + "/overview");
             case KAFKA -> kafka(port);
         };
     }
@@ -581,7 +589,7 @@ public final class LocalStack implements AutoCloseable {
                         if (!present.contains(name)) {
                             NewTopic topic = new NewTopic(name, partitions, (short) 1);
                             missing.add(
-                                    name.equals("registry")
+                                    KEPT.contains(name)
                                             ? topic.configs(Map.of("cleanup.policy", "compact"))
                                             : topic);
                         }

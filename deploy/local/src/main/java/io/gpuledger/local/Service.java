@@ -6,7 +6,8 @@ import java.util.Locale;
 public enum Service {
     CLICKHOUSE,
     KAFKA,
-    ATTRIBUTION;
+    ATTRIBUTION,
+    QUOTA;
 
     /** As in file names and on screens. */
     public String label() {

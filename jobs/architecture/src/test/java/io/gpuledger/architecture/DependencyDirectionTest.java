@@ -84,7 +84,10 @@ class DependencyDirectionTest {
     static final ArchRule JOBS_KNOW_NO_ENDS =
             noClasses()
                     .that()
-                    .resideInAnyPackage("io.gpuledger.flink..", "io.gpuledger.attribution..")
+                    .resideInAnyPackage(
+                            "io.gpuledger.flink..",
+                            "io.gpuledger.attribution..",
+                            "io.gpuledger.quota..")
                     .should()
                     .dependOnClassesThat()
                     .resideInAnyPackage(
@@ -112,4 +115,23 @@ class DependencyDirectionTest {
                             "io.gpuledger.cli..",
                             "io.gpuledger.local..",
                             "io.gpuledger.collectors..");
+
+    /** They meet in topics and tables. */
+    @ArchTest
+    static final ArchRule QUOTA_KNOWS_NO_ATTRIBUTION =
+            noClasses()
+                    .that()
+                    .resideInAPackage("io.gpuledger.quota..")
+                    .should()
+                    .dependOnClassesThat()
+                    .resideInAPackage("io.gpuledger.attribution..");
+
+    @ArchTest
+    static final ArchRule ATTRIBUTION_KNOWS_NO_QUOTA =
+            noClasses()
+                    .that()
+                    .resideInAPackage("io.gpuledger.attribution..")
+                    .should()
+                    .dependOnClassesThat()
+                    .resideInAPackage("io.gpuledger.quota..");
 }

@@ -15,6 +15,7 @@ import io.gpuledger.core.usage.UnbalancedRowException;
 import io.gpuledger.core.usage.UsageRow;
 import io.gpuledger.flink.SinkRow;
 import io.gpuledger.flink.SinkTable;
+import io.gpuledger.flink.records.RecordLimits;
 import java.io.Serializable;
 import java.time.Instant;
 import java.util.ArrayList;
@@ -150,7 +151,7 @@ public final class HostAttributor
 
     @Override
     public void open(OpenContext context) {
-        decoder = new ScrapeDecoder(new RecordLimits(settings));
+        decoder = new ScrapeDecoder(new RecordLimits(settings.isBackfill()));
         store = new HostStore(getRuntimeContext());
         effects = new SampleEffects(settings.readingRules());
         inForce = new ChargingInForce(registry);

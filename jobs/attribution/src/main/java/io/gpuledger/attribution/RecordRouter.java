@@ -6,6 +6,9 @@ import io.gpuledger.flink.SinkRow;
 import io.gpuledger.flink.SinkTable;
 import io.gpuledger.flink.WireMessage;
 import io.gpuledger.flink.WireType;
+import io.gpuledger.flink.records.RecordDecoder;
+import io.gpuledger.flink.records.RecordLimits;
+import io.gpuledger.flink.records.RefusedRecordException;
 import io.gpuledger.schemas.ConfiguredGresRecord;
 import io.gpuledger.schemas.HostSnapshotRecord;
 import io.gpuledger.schemas.JobSnapshotRecord;
@@ -66,7 +69,7 @@ public final class RecordRouter extends ProcessFunction<WireMessage, JobInput> {
 
     @Override
     public void open(OpenContext context) {
-        limits = new RecordLimits(settings);
+        limits = new RecordLimits(settings.isBackfill());
         scrapes = new ScrapeDecoder(limits);
         repeated = new RepeatedJobs();
         jobs =

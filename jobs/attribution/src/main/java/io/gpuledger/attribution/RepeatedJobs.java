@@ -2,6 +2,7 @@ package io.gpuledger.attribution;
 
 import io.gpuledger.core.InputLimits;
 import io.gpuledger.flink.AvroCursor;
+import io.gpuledger.flink.records.SnapshotConversion;
 import io.gpuledger.schemas.JobSnapshotRecord;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
@@ -97,7 +98,7 @@ final class RepeatedJobs {
 
     /** Of a record that was checked; a hook's time is what it says, so it does not repeat. */
     void remember(byte[] encoded, JobSnapshotRecord record, JobInput input) {
-        if (!WireConversion.isHook(record)) {
+        if (!SnapshotConversion.isHook(record)) {
             known.put(
                     new Body(encoded),
                     new Known(

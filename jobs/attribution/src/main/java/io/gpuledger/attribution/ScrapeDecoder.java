@@ -2,6 +2,9 @@ package io.gpuledger.attribution;
 
 import io.gpuledger.flink.AvroCursor;
 import io.gpuledger.flink.WireType;
+import io.gpuledger.flink.records.RecordDecoder;
+import io.gpuledger.flink.records.RecordLimits;
+import io.gpuledger.flink.records.RefusedRecordException;
 import io.gpuledger.schemas.HostScrapeRecord;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;

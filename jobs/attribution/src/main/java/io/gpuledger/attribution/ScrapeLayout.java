@@ -3,6 +3,7 @@ package io.gpuledger.attribution;
 import io.gpuledger.core.usage.SampleSeries;
 import io.gpuledger.flink.AvroCursor;
 import io.gpuledger.flink.WireType;
+import io.gpuledger.flink.records.RecordLimits;
 import io.gpuledger.schemas.GpuSampleRecord;
 import io.gpuledger.schemas.HostScrapeRecord;
 import java.util.Arrays;

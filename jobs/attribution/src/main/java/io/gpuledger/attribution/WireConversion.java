@@ -1,78 +1,35 @@
 package io.gpuledger.attribution;
 
 import io.gpuledger.core.run.JobSnapshot;
-import io.gpuledger.core.run.JobSource;
-import io.gpuledger.core.run.NodeDevices;
 import io.gpuledger.core.usage.HostInventory;
-import io.gpuledger.core.usage.MigLayout;
 import io.gpuledger.core.usage.SampleSeries;
-import io.gpuledger.schemas.ConfiguredGresRecord;
+import io.gpuledger.flink.records.DcgmField;
+import io.gpuledger.flink.records.SnapshotConversion;
 import io.gpuledger.schemas.HeartbeatKind;
 import io.gpuledger.schemas.HostScrapeRecord;
 import io.gpuledger.schemas.HostSnapshotRecord;
-import io.gpuledger.schemas.InventoryGpuRecord;
 import io.gpuledger.schemas.JobSnapshotRecord;
-import io.gpuledger.schemas.MigInstanceRecord;
-import io.gpuledger.schemas.NodeDeviceRecord;
-import io.gpuledger.schemas.ReleasedSchemas;
-import io.gpuledger.schemas.ReservationRecord;
 import io.gpuledger.schemas.SchedulerHeartbeatRecord;
 import java.io.IOException;
-import java.io.UncheckedIOException;
-import java.nio.ByteBuffer;
-import java.security.MessageDigest;
-import java.security.NoSuchAlgorithmException;
-import java.util.ArrayList;
 import java.util.Arrays;
-import java.util.HashMap;
-import java.util.HexFormat;
 import java.util.List;
-import java.util.Map;
-import java.util.Set;
-import org.apache.avro.message.BinaryMessageDecoder;
 import org.jspecify.annotations.Nullable;
 
 /** Between the wire schemas and the types of the job and the core. */
 final class WireConversion {
-    static final int ENGINE = 1001;
-    static final int UTILISATION = 203;
-    static final int SM = 1002;
-    static final int TENSOR = 1004;
-    static final int DRAM = 1005;
-    static final int MEMORY_MIB = 252;
-    static final int ENERGY_MJ = 156;
-    static final int POWER_MW = 155;
+    static final int ENGINE = DcgmField.ENGINE;
+    static final int UTILISATION = DcgmField.UTILISATION;
+    static final int SM = DcgmField.SM;
+    static final int TENSOR = DcgmField.TENSOR;
+    static final int DRAM = DcgmField.DRAM;
+    static final int MEMORY_MIB = DcgmField.MEMORY_MIB;
+    static final int ENERGY_MJ = DcgmField.ENERGY_MJ;
+    static final int POWER_MW = DcgmField.POWER_MW;
 
     /** DCGM field ids in the order of {@link SampleSeries}. */
     private static final int[] KEPT_FIELDS = {
         ENGINE, UTILISATION, SM, TENSOR, DRAM, MEMORY_MIB, ENERGY_MJ, POWER_MW
     };
-
-    /** States in which a free GPU is given to nobody: sinfo(1), node state codes. */
-    private static final Set<String> NOT_GIVEN_OUT =
-            Set.of(
-                    "DOWN",
-                    "ERROR",
-                    "FAIL",
-                    "FAILING",
-                    "DRAIN",
-                    "DRAINED",
-                    "DRAINING",
-                    "MAINT",
-                    "MAINTENANCE",
-                    "NO_RESPOND",
-                    "NOT_RESPONDING");
-
-    private static final BinaryMessageDecoder<JobSnapshotRecord> JOB_SNAPSHOTS =
-            JobSnapshotRecord.getDecoder();
-    private static final BinaryMessageDecoder<HostSnapshotRecord> HOST_SNAPSHOTS =
-            HostSnapshotRecord.getDecoder();
-
-    static {
-        // State outlives releases as records in topics do.
-        ReleasedSchemas.of("JobSnapshotRecord").forEach(JOB_SNAPSHOTS::addSchema);
-        ReleasedSchemas.of("HostSnapshotRecord").forEach(HOST_SNAPSHOTS::addSchema);
-    }
 
     private WireConversion() {}
 
@@ -83,14 +40,7 @@ final class WireConversion {
         input.firstObservedMs = record.getObservedAtMs();
         input.lastObservedMs = record.getObservedAtMs();
         input.latestMs = latestMs(record.getEndMs(), record.getObservedAtMs());
-        // The digest decides between equals: it must not depend on what a site calls its cluster.
-        JobSnapshotRecord content =
-                JobSnapshotRecord.newBuilder(record).setOrigin("").setCluster("").build();
-        if (!isHook(record)) {
-            // A hook is an event and its time is what it says; a poll only repeats itself.
-            content.setObservedAtMs(0);
-        }
-        input.snapshot = bytes(JobSnapshotRecord.getEncoder().encode(content));
+        input.snapshot = SnapshotConversion.content(record);
         input.contentKey = digest(input.snapshot);
         return input;
     }
@@ -100,66 +50,9 @@ final class WireConversion {
         return endMs == null ? observedAtMs : Math.min(endMs, observedAtMs);
     }
 
-    static boolean isHook(JobSnapshotRecord record) {
-        return switch (JobSource.valueOf(record.getSource().name())) {
-            case PROLOG, EPILOG, PROLOG_SLURMCTLD, EPILOG_SLURMCTLD -> true;
-            case ACCOUNTING, CONTROLLER, JOBCOMP -> false;
-        };
-    }
-
     static JobSnapshot jobSnapshot(JobInput input) {
-        JobSnapshotRecord r;
-        try {
-            r = JOB_SNAPSHOTS.decode(input.snapshot);
-        } catch (IOException e) {
-            throw new UncheckedIOException("job snapshot in state does not decode", e);
-        }
-        List<NodeDevices> devices = new ArrayList<>();
-        for (NodeDeviceRecord d : r.getDevices()) {
-            devices.add(
-                    new NodeDevices(
-                            d.getHost(),
-                            d.getKind(),
-                            d.getGresType(),
-                            d.getCount(),
-                            d.getIndices(),
-                            d.getIndexCounts()));
-        }
-        return new JobSnapshot(
-                JobSource.valueOf(r.getSource().name()),
-                input.firstObservedMs,
-                input.lastObservedMs,
-                r.getJobId(),
-                r.getState(),
-                r.getSubmitMs(),
-                r.getStartMs(),
-                r.getEndMs(),
-                r.getRestartCount(),
-                r.getAccount(),
-                r.getUser(),
-                r.getPartition(),
-                r.getQos(),
-                r.getName(),
-                r.getNodes(),
-                r.getGpuCount(),
-                r.getGpuTypes(),
-                r.getShardCount(),
-                devices,
-                r.getSuspendedTotalMs(),
-                r.getSuspendAtMs(),
-                r.getRunningBeforeSuspendMs(),
-                r.getResizedAtMs(),
-                doubt(r.getFlags()),
-                input.contentKey);
-    }
-
-    private static JobSnapshot.@Nullable ClockDoubt doubt(List<String> flags) {
-        return flags.contains("TIME_AMBIGUOUS")
-                ? new JobSnapshot.ClockDoubt(
-                        flags.contains("SUBMIT_MOVES"),
-                        flags.contains("START_MOVES"),
-                        flags.contains("END_MOVES"))
-                : null;
+        return SnapshotConversion.jobSnapshot(
+                input.snapshot, input.firstObservedMs, input.lastObservedMs, input.contentKey);
     }
 
     static HeartbeatInput heartbeat(SchedulerHeartbeatRecord record) {
@@ -177,94 +70,23 @@ final class WireConversion {
     static HostInput inventoryInput(HostSnapshotRecord record) throws IOException {
         HostInput input = new HostInput();
         input.kind = HostInput.INVENTORY;
-        input.configures = configures(record);
+        input.configures = SnapshotConversion.configures(record);
         input.cluster = record.getCluster();
         input.host = record.getHost();
         input.observedAtMs = record.getObservedAtMs();
-        HostSnapshotRecord content =
-                HostSnapshotRecord.newBuilder(record)
-                        .setOrigin("")
-                        .setCluster("")
-                        .setObservedAtMs(0)
-                        .build();
-        input.snapshot = bytes(HostSnapshotRecord.getEncoder().encode(content));
+        input.snapshot = SnapshotConversion.content(record);
         input.contentKey = digest(input.snapshot);
         return input;
     }
 
     /** A host snapshot in state, as it was at one of its instants. */
     static HostInventory inventory(InventoryState state, long atMs, String contentKey) {
-        HostSnapshotRecord r = decoded(state);
-        int shards = 0;
-        List<HostInventory.TypedGpus> gpus = new ArrayList<>();
-        for (ConfiguredGresRecord gres : r.getGres()) {
-            if (gres.getKind().equals(NodeDevices.GPU)) {
-                gpus.add(new HostInventory.TypedGpus(gres.getGresType(), gres.getCount()));
-            } else if (gres.getKind().equals(NodeDevices.SHARD)) {
-                shards += gres.getCount();
-            }
-        }
-        Map<Integer, MigLayout.Instance> instances = new HashMap<>();
-        for (MigInstanceRecord i : r.getInstances()) {
-            instances.put(
-                    i.getOrdinal(),
-                    new MigLayout.Instance(i.getGpuIndex(), i.getInstance(), i.getSlices()));
-        }
-        List<HostInventory.Card> cards = new ArrayList<>();
-        for (InventoryGpuRecord gpu : r.getGpus()) {
-            cards.add(new HostInventory.Card(gpu.getGpuIndex(), gpu.getUuid(), gpu.getModel()));
-        }
-        List<HostInventory.Reservation> reservations = new ArrayList<>();
-        for (ReservationRecord reserved : r.getReservations()) {
-            reservations.add(
-                    new HostInventory.Reservation(
-                            reserved.getName(),
-                            reserved.getStartMs(),
-                            reserved.getEndMs(),
-                            reserved.getMaintenance()));
-        }
-        boolean saysNoGres = configures(r) || !reservations.isEmpty();
-        return new HostInventory(
-                atMs,
-                r.getPresent(),
-                availability(r),
-                saysNoGres && gpus.isEmpty() ? null : gpus,
-                shards,
-                instances.isEmpty()
-                        ? MigLayout.NONE
-                        : new MigLayout(instances, Math.max(1, r.getSlicesPerGpu())),
-                cards,
-                reservations,
-                contentKey);
-    }
-
-    private static HostSnapshotRecord decoded(InventoryState state) {
-        try {
-            return HOST_SNAPSHOTS.decode(state.snapshot);
-        } catch (IOException e) {
-            throw new UncheckedIOException("host snapshot in state does not decode", e);
-        }
+        return SnapshotConversion.inventory(
+                SnapshotConversion.hostSnapshot(state.snapshot), atMs, contentKey);
     }
 
     static boolean configures(InventoryState state) {
-        return configures(decoded(state));
-    }
-
-    /** The site says what its indices mean; of Gres and state this says nothing. */
-    static boolean configures(HostSnapshotRecord record) {
-        return !record.getInstances().isEmpty() || !record.getGpus().isEmpty();
-    }
-
-    private static HostInventory.Availability availability(HostSnapshotRecord record) {
-        if (record.getStates().isEmpty()) {
-            return HostInventory.Availability.UNSAID;
-        }
-        if (record.getStates().stream().anyMatch(NOT_GIVEN_OUT::contains)) {
-            return HostInventory.Availability.DOWN;
-        }
-        return record.getStates().contains("RESERVED")
-                ? HostInventory.Availability.RESERVED
-                : HostInventory.Availability.AVAILABLE;
+        return SnapshotConversion.configures(SnapshotConversion.hostSnapshot(state.snapshot));
     }
 
     /** Decoded by Avro; {@link ScrapeLayout#read} does the same for bytes like those before. */
@@ -323,25 +145,11 @@ final class WireConversion {
     }
 
     static String digest(byte[] content) {
-        return HexFormat.of().formatHex(sha256(content), 0, 16);
+        return SnapshotConversion.digest(content);
     }
 
     /** Half of it, where only the last version and the next one are told apart. */
     static long digest64(byte[] content) {
-        return ByteBuffer.wrap(sha256(content)).getLong();
-    }
-
-    private static byte[] sha256(byte[] content) {
-        try {
-            return MessageDigest.getInstance("SHA-256").digest(content);
-        } catch (NoSuchAlgorithmException e) {
-            throw new IllegalStateException("every JDK has SHA-256", e);
-        }
-    }
-
-    private static byte[] bytes(ByteBuffer buffer) {
-        byte[] bytes = new byte[buffer.remaining()];
-        buffer.get(bytes);
-        return bytes;
+        return SnapshotConversion.digest64(content);
     }
 }

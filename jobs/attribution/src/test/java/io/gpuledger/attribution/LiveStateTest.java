@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.gpuledger.attribution.Deliveries.Fault;
 import io.gpuledger.flink.SinkRow;
 import io.gpuledger.flink.WireMessage;
+import io.gpuledger.flink.records.SnapshotConversion;
 import io.gpuledger.schemas.JobSource;
 import io.gpuledger.testkit.Inputs;
 import io.gpuledger.testkit.Scenario;
@@ -158,7 +159,7 @@ class LiveStateTest {
 
         long configured =
                 inputs.hosts().stream()
-                        .filter(WireConversion::configures)
+                        .filter(SnapshotConversion::configures)
                         .map(h -> h.getCluster() + "/" + h.getHost())
                         .distinct()
                         .count();

@@ -2,6 +2,9 @@ package io.gpuledger.attribution;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.gpuledger.flink.records.RecordDecoder;
+import io.gpuledger.flink.records.RecordLimits;
+import io.gpuledger.flink.records.RefusedRecordException;
 import io.gpuledger.schemas.GpuSampleRecord;
 import io.gpuledger.schemas.HostScrapeRecord;
 import java.io.IOException;
@@ -24,7 +27,7 @@ class ScrapeDecoderTest {
     void a_remembered_layout_reads_what_avro_reads() throws IOException {
         for (int seed = 0; seed < SEEDS; seed++) {
             Random random = new Random(seed);
-            ScrapeDecoder remembering = new ScrapeDecoder(new RecordLimits(SETTINGS));
+            ScrapeDecoder remembering = new ScrapeDecoder(new RecordLimits(SETTINGS.isBackfill()));
             HostScrapeRecord record = layout(random);
             for (int i = 0; i < RECORDS; i++) {
                 if (random.nextInt(20) == 0) {
@@ -36,14 +39,14 @@ class ScrapeDecoderTest {
                 }
                 assertThat(said(remembering, bytes))
                         .as("seed %d, record %d", seed, i)
-                        .isEqualTo(said(new ScrapeDecoder(new RecordLimits(SETTINGS)), bytes));
+                        .isEqualTo(said(new ScrapeDecoder(new RecordLimits(SETTINGS.isBackfill())), bytes));
             }
         }
     }
 
     @Test
     void a_second_record_of_a_layout_is_read_by_its_bytes() throws Exception {
-        ScrapeDecoder decoder = new ScrapeDecoder(new RecordLimits(SETTINGS));
+        ScrapeDecoder decoder = new ScrapeDecoder(new RecordLimits(SETTINGS.isBackfill()));
         Random random = new Random(1);
         HostScrapeRecord record = layout(random);
 

@@ -43,6 +43,7 @@ import picocli.CommandLine.Option;
             BackfillCommand.class,
             UsageCommand.class,
             RegistryCommand.class,
+            QuotaCommand.class,
             ReconcileCommand.class,
             CollectCommand.class,
             RunCommand.class,

@@ -7,10 +7,12 @@ import io.gpuledger.collectors.slurm.SlurmrestdAccounting;
 import io.gpuledger.collectors.slurm.SlurmrestdException;
 import io.gpuledger.core.reconcile.AccountingRow;
 import io.gpuledger.core.reconcile.Books;
+import io.gpuledger.core.reconcile.GrantRun;
 import io.gpuledger.core.reconcile.Reconciliation;
 import io.gpuledger.core.reconcile.Report;
 import io.gpuledger.core.time.Span;
 import io.gpuledger.local.LocalStack;
+import io.gpuledger.sql.GrantRunQuery;
 import io.gpuledger.sql.Migrator;
 import io.gpuledger.sql.Warehouse;
 import java.io.IOException;
@@ -58,7 +60,9 @@ import picocli.CommandLine.Option;
             "JSON: {cluster, from, to, explained, tolerance_gpu_ms,",
             "    unexplained_gpu_ms, runs_compared, total: SUM,",
             "    accounts: [{account, user, and SUM}], runs: [RUN],",
-            "    legend: {REASON: text}}",
+            "    legend: {REASON: text}, with --three-way quota: {explained,",
+            "    grants: [{grant, runs, ledger_charged_gpu_us, quota_charged_gpu_us}],",
+            "    runs: [{run_id, grant, the same two, reason}]}}",
             "  SUM: scheduler_gpu_ms, ledger_gpu_ms, difference_gpu_ms,",
             "    reasons: {REASON: gpu_ms}",
             "  RUN: {run_id, job_id, account, user, scheduler_gpu_ms,",
@@ -157,6 +161,12 @@ final class ReconcileCommand implements Callable<Integer> {
             description = "table, csv or json (default: table).")
     UsageCommand.Format format = UsageCommand.Format.TABLE;
 
+    @Option(
+            names = "--three-way",
+            description =
+                    "Compare the quota balance too, by grant and run: whole runs that started inside the span.")
+    boolean threeWay;
+
     @Option(names = "--json", description = "Short for --format json.")
     boolean json;
 
@@ -174,10 +184,17 @@ final class ReconcileCommand implements Callable<Integer> {
         }
         List<AccountingRow> rows = accounting(zoneId, window);
         Books books;
+        ThreeWayOutput quota = null;
+        if (threeWay && !json && format == UsageCommand.Format.CSV) {
+            throw new UsageException("--three-way has no CSV; give --format table or json");
+        }
         try (LocalStack stack = ledger.stack()) {
             Warehouse warehouse = ledger.warehouse(stack);
             Migrator.migrate(warehouse);
             books = new LedgerBooks(warehouse, cluster, window).with(rows);
+            if (threeWay) {
+                quota = new ThreeWayOutput(grantRuns(warehouse, window));
+            }
         }
         Report report = Reconciliation.of(books);
         if (!only.isEmpty()) {
@@ -188,11 +205,34 @@ final class ReconcileCommand implements Callable<Integer> {
         PrintWriter out = spec.commandLine().getOut();
         switch (json ? UsageCommand.Format.JSON : format) {
             case CSV -> out.print(output.csv());
-            case JSON -> out.println(output.json());
-            case TABLE -> out.print(output.table());
+            case JSON -> out.println(output.json(quota));
+            case TABLE -> out.print(output.table() + (quota == null ? "" : quota.table()));
         }
         out.flush();
-        return output.isExplained() ? ExitCode.DONE : ExitCode.FINDINGS;
+        boolean explained = output.isExplained() && (quota == null || quota.isExplained());
+        return explained ? ExitCode.DONE : ExitCode.FINDINGS;
+    }
+
+    private List<GrantRun> grantRuns(Warehouse warehouse, Span window) {
+        return new GrantRunQuery(warehouse)
+                .of(cluster, window.startMs(), window.endMs()).stream()
+                        .map(
+                                r ->
+                                        new GrantRun(
+                                                r.grantId(),
+                                                r.runId(),
+                                                r.ledgerGpuMs(),
+                                                r.ledgerOverheadGpuMs(),
+                                                r.ledgerChargedGpuUs(),
+                                                r.quotaKnows(),
+                                                r.quotaGpuMs(),
+                                                r.quotaChargedGpuUs(),
+                                                r.ledgerFlags(),
+                                                r.quotaFlags(),
+                                                r.divided(),
+                                                r.backfilled(),
+                                                r.open()))
+                        .toList();
     }
 
     private List<AccountingRow> accounting(ZoneId zoneId, Span window)

@@ -19,6 +19,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.stream.Collectors;
+import org.jspecify.annotations.Nullable;
 
 /** A reconciliation for people and for programs. */
 final class ReconcileOutput {
@@ -227,7 +228,8 @@ final class ReconcileOutput {
         return out.toString();
     }
 
-    String json() {
+    /** With the balance beside it, unless that was not asked for. */
+    String json(@Nullable ThreeWayOutput quota) {
         ObjectNode root = JSON.createObjectNode();
         root.put("cluster", cluster);
         root.put("from", Instant.ofEpochMilli(window.startMs()).toString());
@@ -270,6 +272,9 @@ final class ReconcileOutput {
         ObjectNode legend = root.putObject("legend");
         for (Reason reason : report.total().byReason().keySet()) {
             legend.put(reason.name(), reason.legend());
+        }
+        if (quota != null) {
+            quota.into(root);
         }
         return root.toPrettyString();
     }

@@ -8,7 +8,7 @@ import picocli.CommandLine.Command;
         name = "run",
         mixinStandardHelpOptions = true,
         description = "Runs a Flink job in this process until it is stopped.",
-        subcommands = RunAttributionCommand.class)
+        subcommands = {RunAttributionCommand.class, RunQuotaCommand.class})
 final class RunCommand implements Runnable {
     @CommandLine.ParentCommand GpuLedger ledger;
     @CommandLine.Spec CommandLine.Model.CommandSpec spec;
@@ -16,6 +16,6 @@ final class RunCommand implements Runnable {
     @Override
     public void run() {
         throw new CommandLine.ParameterException(
-                spec.commandLine(), "give a job: gpu-ledger run attribution");
+                spec.commandLine(), "give a job: gpu-ledger run attribution, or run quota");
     }
 }

@@ -13,8 +13,7 @@ import picocli.CommandLine.Command;
 @Command(
         name = "up",
         mixinStandardHelpOptions = true,
-        description =
-                "Starts Kafka, ClickHouse and the attribution job on this machine. Safe to repeat.")
+        description = "Starts Kafka, ClickHouse and the jobs on this machine. Safe to repeat.")
 final class UpCommand implements Callable<Integer> {
     @CommandLine.ParentCommand GpuLedger ledger;
     @CommandLine.Spec CommandLine.Model.CommandSpec spec;

@@ -16,7 +16,7 @@ public final class RowBinary {
     private byte[] bytes = new byte[512];
     private int length;
 
-    private RowBinary() {}
+    RowBinary() {}
 
     /**
      * A row of {@code usage_minute} or {@code usage_hour} without what {@link #stamp} writes: its
@@ -160,7 +160,11 @@ public final class RowBinary {
         return Arrays.copyOf(b.bytes, b.length);
     }
 
-    private void string(String value) {
+    byte[] row() {
+        return Arrays.copyOf(bytes, length);
+    }
+
+    void string(String value) {
         byte[] text = value.getBytes(StandardCharsets.UTF_8);
         length(text.length);
         makeRoom(text.length);
@@ -177,12 +181,12 @@ public final class RowBinary {
         octet(rest);
     }
 
-    private void octet(int value) {
+    void octet(int value) {
         makeRoom(1);
         bytes[length++] = (byte) value;
     }
 
-    private void number(long value, int size) {
+    void number(long value, int size) {
         makeRoom(size);
         for (int i = 0; i < size; i++) {
             bytes[length++] = (byte) (value >>> (8 * i));
@@ -195,18 +199,18 @@ public final class RowBinary {
         }
     }
 
-    private interface StringOf<T> {
+    interface StringOf<T> {
         String of(T item);
     }
 
-    private <T> void strings(List<T> items, StringOf<T> value) {
+    <T> void strings(List<T> items, StringOf<T> value) {
         length(items.size());
         for (T item : items) {
             string(value.of(item));
         }
     }
 
-    private <T> void longs(List<T> items, ToLongFunction<T> value) {
+    <T> void longs(List<T> items, ToLongFunction<T> value) {
         length(items.size());
         for (T item : items) {
             number(value.applyAsLong(item), 8);

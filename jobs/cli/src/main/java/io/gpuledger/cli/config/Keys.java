@@ -150,6 +150,31 @@ public final class Keys {
                     "",
                     "Directory of the job's checkpoints. Empty: below data.");
 
+    public static final Key<Duration> QUOTA_BURN_WINDOW =
+            new Key<>(
+                    "quota.burn_window",
+                    ValueType.duration("1h", "1h", "366d"),
+                    "7d",
+                    "The trailing forecast of quota goes on as a grant burnt in this time.");
+    public static final Key<Integer> QUOTA_PARALLELISM =
+            new Key<>(
+                    "quota.parallelism",
+                    ValueType.count(1024),
+                    "1",
+                    "Subtasks of each step of the quota job.");
+    public static final Key<Integer> QUOTA_WEB_PORT =
+            new Key<>(
+                    "quota.web_port",
+                    ValueType.port(),
+                    "8082",
+                    "Port of Flink's pages of the quota job on loopback; a free one in the local stack.");
+    public static final Key<Optional<Path>> QUOTA_CHECKPOINTS =
+            new Key<>(
+                    "quota.checkpoints",
+                    ValueType.optionalPath(),
+                    "",
+                    "Directory of the quota job's checkpoints. Empty: below data.");
+
     /** In the order of the template. */
     public static final List<Key<?>> ALL =
             List.of(
@@ -175,7 +200,11 @@ public final class Keys {
                     SOURCE_IDLE,
                     PARALLELISM,
                     WEB_PORT,
-                    CHECKPOINTS);
+                    CHECKPOINTS,
+                    QUOTA_BURN_WINDOW,
+                    QUOTA_PARALLELISM,
+                    QUOTA_WEB_PORT,
+                    QUOTA_CHECKPOINTS);
 
     private Keys() {}
 

@@ -159,19 +159,20 @@ public final class HostTimeline {
         return ordinals;
     }
 
-    int shardsPerGpu(long atMs) {
+    /** Shards that one card is divided in, 0 when not known. */
+    public int shardsPerGpu(long atMs) {
         Gres known = at(gres, atMs);
         return known == null || known.gpus() == 0 ? 0 : known.shards() / known.gpus();
     }
 
     /** Layout in force; before the first configuration that one: an index keeps its meaning. */
-    MigLayout layout(long atMs) {
+    public MigLayout layout(long atMs) {
         MigLayout known = at(layouts, atMs);
         return known == null ? MigLayout.NONE : known;
     }
 
     /** The scheduler's type of a GPU, or the configured model, or empty. */
-    String model(int gpuIndex, long atMs) {
+    public String model(int gpuIndex, long atMs) {
         Map<Integer, Card> named = at(cards, atMs);
         Card card = named == null ? null : named.get(gpuIndex);
         if (card != null && !card.model().isEmpty()) {
@@ -271,7 +272,7 @@ public final class HostTimeline {
     }
 
     /** Every instant at which an index begins to mean something else. */
-    SortedSet<Long> changes() {
+    public SortedSet<Long> changes() {
         SortedSet<Long> changes = new TreeSet<>();
         for (NavigableMap<Long, ?> said : List.of(gres, layouts)) {
             if (!said.isEmpty()) {

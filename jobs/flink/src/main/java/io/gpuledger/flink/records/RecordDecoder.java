@@ -1,4 +1,4 @@
-package io.gpuledger.attribution;
+package io.gpuledger.flink.records;
 
 import io.gpuledger.flink.WireType;
 import io.gpuledger.schemas.ReleasedSchemas;
@@ -20,7 +20,7 @@ import org.apache.avro.specific.SpecificRecord;
  * decoder reads a stream and cannot know how much is left, so it makes room for any length that the
  * bytes claim: twenty of them can ask for two gigabytes. This one reads from the bytes themselves.
  */
-final class RecordDecoder<T extends SpecificRecord> {
+public final class RecordDecoder<T extends SpecificRecord> {
     /** Marker and fingerprint of the single-object encoding. */
     private static final int HEADER = 10;
 
@@ -28,7 +28,8 @@ final class RecordDecoder<T extends SpecificRecord> {
     private final WireType type;
     private BinaryDecoder decoder = DecoderFactory.get().binaryDecoder(new byte[0], null);
 
-    RecordDecoder(WireType type, Class<T> record, Schema schema) {
+    /** Of one type, whose schema is the newest one. */
+    public RecordDecoder(WireType type, Class<T> record, Schema schema) {
         this.type = type;
         SpecificData model = SpecificData.getForClass(record);
         for (Schema version : ReleasedSchemas.of(schema.getName())) {
@@ -39,7 +40,7 @@ final class RecordDecoder<T extends SpecificRecord> {
     }
 
     /** Bytes of strangers may break Avro in any way; each of them means the same. */
-    T decode(byte[] value) throws UnreadableException {
+    public T decode(byte[] value) throws UnreadableException {
         try {
             DatumReader<T> reader =
                     readers.get(
@@ -60,7 +61,7 @@ final class RecordDecoder<T extends SpecificRecord> {
     }
 
     /** A record that cannot be decoded. */
-    static final class UnreadableException extends Exception {
+    public static final class UnreadableException extends Exception {
         private static final long serialVersionUID = 1L;
 
         UnreadableException(String message, Exception cause) {

@@ -1,4 +1,4 @@
-package io.gpuledger.attribution;
+package io.gpuledger.flink.records;
 
 import io.gpuledger.core.InputLimits;
 import io.gpuledger.core.run.NodeDevices;
@@ -25,7 +25,7 @@ import org.jspecify.annotations.Nullable;
  * span no more windows, and counts make no more slots, than the job can bear, and no number
  * overflows. The reasons are those of the file readers, the limits {@link InputLimits}.
  */
-final class RecordLimits {
+public final class RecordLimits {
     /** An end is told after it came, by a clock that may be a time zone off. */
     private static final long LIVE_AHEAD_MS = 86_400_000;
 
@@ -40,11 +40,11 @@ final class RecordLimits {
     private final long aheadMs;
 
     /** A backfill is told when its files were observed, live nobody waits for what is to come. */
-    RecordLimits(AttributionSettings settings) {
-        aheadMs = settings.isBackfill() ? InputLimits.LONGEST_RUN_MS : LIVE_AHEAD_MS;
+    public RecordLimits(boolean backfill) {
+        aheadMs = backfill ? InputLimits.LONGEST_RUN_MS : LIVE_AHEAD_MS;
     }
 
-    void check(JobSnapshotRecord r) throws RefusedRecordException {
+    public void check(JobSnapshotRecord r) throws RefusedRecordException {
         cluster(r.getCluster());
         String job = "job " + r.getRawJobId();
         range("BAD_NUMBER", "id of a job", r.getRawJobId(), 0, Long.MAX_VALUE);
@@ -151,7 +151,7 @@ final class RecordLimits {
         return gpu;
     }
 
-    void check(HostSnapshotRecord r) throws RefusedRecordException {
+    public void check(HostSnapshotRecord r) throws RefusedRecordException {
         cluster(r.getCluster());
         name("host", r.getHost());
         String host = "host " + r.getHost();
@@ -219,7 +219,7 @@ final class RecordLimits {
         }
     }
 
-    void check(SchedulerHeartbeatRecord r) throws RefusedRecordException {
+    public void check(SchedulerHeartbeatRecord r) throws RefusedRecordException {
         cluster(r.getCluster());
         instant("heartbeat: observation", r.getObservedAtMs());
         if (r.getKind() != HeartbeatKind.BOUNDED_ACCOUNTING) {
@@ -239,13 +239,13 @@ final class RecordLimits {
     }
 
     /** Time and interval of a scrape; {@link #check(HostScrapeRecord)} says what is wrong. */
-    static boolean isPossible(long observedAtMs, long scrapeIntervalMs) {
+    public static boolean isPossible(long observedAtMs, long scrapeIntervalMs) {
         return InputLimits.isInstant(observedAtMs)
                 && scrapeIntervalMs >= 1
                 && scrapeIntervalMs <= InputLimits.LONGEST_INTERVAL_MS;
     }
 
-    void check(HostScrapeRecord r) throws RefusedRecordException {
+    public void check(HostScrapeRecord r) throws RefusedRecordException {
         cluster(r.getCluster());
         name("host", r.getHost());
         instant("scrape: observation", r.getObservedAtMs());
@@ -270,7 +270,7 @@ final class RecordLimits {
     }
 
     /** By field: the first value that it cannot have; 0 for fields that the job does not read. */
-    static long[] ends(List<Integer> fields) {
+    public static long[] ends(List<Integer> fields) {
         long[] ends = new long[fields.size()];
         for (int i = 0; i < ends.length; i++) {
             ends[i] = end(fields.get(i));
@@ -280,15 +280,15 @@ final class RecordLimits {
 
     private static long end(int field) {
         return switch (field) {
-            case WireConversion.ENGINE,
-                    WireConversion.UTILISATION,
-                    WireConversion.SM,
-                    WireConversion.TENSOR,
-                    WireConversion.DRAM ->
+            case DcgmField.ENGINE,
+                    DcgmField.UTILISATION,
+                    DcgmField.SM,
+                    DcgmField.TENSOR,
+                    DcgmField.DRAM ->
                     InputLimits.FULL_PPM + 1;
-            case WireConversion.MEMORY_MIB -> InputLimits.BLANK_32;
-            case WireConversion.ENERGY_MJ -> InputLimits.BLANK_FLOAT;
-            case WireConversion.POWER_MW -> InputLimits.BLANK_32 * 1_000;
+            case DcgmField.MEMORY_MIB -> InputLimits.BLANK_32;
+            case DcgmField.ENERGY_MJ -> InputLimits.BLANK_FLOAT;
+            case DcgmField.POWER_MW -> InputLimits.BLANK_32 * 1_000;
             default -> 0;
         };
     }
