@@ -39,7 +39,10 @@ class ScrapeDecoderTest {
                 }
                 assertThat(said(remembering, bytes))
                         .as("seed %d, record %d", seed, i)
-                        .isEqualTo(said(new ScrapeDecoder(new RecordLimits(SETTINGS.isBackfill())), bytes));
+                        .isEqualTo(
+                                said(
+                                        new ScrapeDecoder(new RecordLimits(SETTINGS.isBackfill())),
+                                        bytes));
             }
         }
     }

@@ -366,7 +366,13 @@ class AttributionTest {
                         Map.of(),
                         List.of(ALWAYS));
 
-        assertThat(sum(Attribution.attribute(facts, Map.of(), new Span(60_000, 120_000))))
+        assertThat(
+                        sum(
+                                Attribution.attribute(
+                                        facts,
+                                        Map.of(),
+                                        new Span(60_000, 120_000),
+                                        Charging.UNMAPPED)))
                 .isEqualTo(Map.of("OVERHEAD", 700L, "IDLE", 59_300L));
     }
 
@@ -682,6 +688,7 @@ class AttributionTest {
                 run.user(),
                 run.partition(),
                 run.qos(),
+                run.endState(),
                 run.startMs(),
                 run.endMs(),
                 run.uncertainFromMs(),

@@ -2,6 +2,7 @@ package io.gpuledger.core.usage;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.gpuledger.core.registry.Charging;
 import io.gpuledger.core.run.Holding;
 import io.gpuledger.core.time.Span;
 import java.util.ArrayList;
@@ -136,7 +137,10 @@ class SharedReadingsTest {
                 long[] sum = new long[3];
                 for (UsageRow row :
                         Attribution.attribute(
-                                facts, Map.of(0, readings), new Span(w, w + 60_000))) {
+                                facts,
+                                Map.of(0, readings),
+                                new Span(w, w + 60_000),
+                                Charging.UNMAPPED)) {
                     for (UsageRow.Holder h : row.holders()) {
                         String which = "seed %d, %s".formatted(seed, h);
                         assertThat(h.coveredMs()).as(which).isBetween(0L, Math.max(0, h.gpuMs()));
@@ -242,6 +246,7 @@ class SharedReadingsTest {
                 "alice",
                 "batch",
                 "normal",
+                "",
                 start,
                 end,
                 Long.MAX_VALUE,
