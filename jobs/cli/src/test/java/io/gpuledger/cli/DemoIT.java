@@ -53,6 +53,19 @@ class DemoIT {
                         .split(",", -1);
         String covered = allocated[9];
         assertThat(allocated[12]).isEqualTo(covered).isNotEqualTo("0");
+
+        // Law 8 on a real Slurm: what the quota job has of each run, from the scheduler alone.
+        Outcome threeWay =
+                run(
+                        "reconcile",
+                        "--three-way",
+                        "--cluster=fakehpc",
+                        "--sacct=src/main/resources/demo/sacct.psv.gz",
+                        FROM,
+                        TO);
+        assertThat(threeWay.exit()).as(threeWay.out() + threeWay.err()).isZero();
+        assertThat(threeWay.out())
+                .contains("114 runs of 1 grants; ledger and balance agree to the unit.");
     }
 
     private record Outcome(int exit, String out, String err) {}
