@@ -8,7 +8,7 @@ import picocli.CommandLine.Command;
         name = "collect",
         mixinStandardHelpOptions = true,
         description = "Collects into Kafka until it is stopped.",
-        subcommands = CollectDcgmCommand.class)
+        subcommands = {CollectDcgmCommand.class, CollectPrometheusCommand.class})
 final class CollectCommand implements Runnable {
     @CommandLine.ParentCommand GpuLedger ledger;
     @CommandLine.Spec CommandLine.Model.CommandSpec spec;

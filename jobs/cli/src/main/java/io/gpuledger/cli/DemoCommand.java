@@ -2,6 +2,7 @@ package io.gpuledger.cli;
 
 import io.gpuledger.collectors.dcgm.DcgmFileReader;
 import io.gpuledger.collectors.dcgm.DcgmScraper;
+import io.gpuledger.collectors.dcgm.Exporter;
 import io.gpuledger.collectors.file.InputException;
 import io.gpuledger.collectors.file.InputFile;
 import io.gpuledger.collectors.file.InputFiles;
@@ -48,6 +49,7 @@ import picocli.CommandLine.Option;
         })
 final class DemoCommand implements Callable<Integer> {
     private static final int SCRAPE_INTERVAL_S = 10;
+    private static final int PAGE_LIMIT = 1 << 20;
 
     /** Event time after the last record: the last window must end; then it settles. */
     private static final long TAIL_MS = 90_000;
@@ -227,11 +229,14 @@ final class DemoCommand implements Callable<Integer> {
         for (String url : exporters.urls()) {
             scrapers.add(
                     new DcgmScraper(
-                            http,
-                            URI.create(url),
+                            new Exporter(
+                                    http,
+                                    URI.create(url),
+                                    Duration.ofSeconds(5),
+                                    PAGE_LIMIT,
+                                    Optional.empty()),
                             new DcgmFileReader.Options(
                                     DemoRecording.CLUSTER, SCRAPE_INTERVAL_S * 1000, null),
-                            Duration.ofSeconds(5),
                             clock));
         }
         return scrapers;

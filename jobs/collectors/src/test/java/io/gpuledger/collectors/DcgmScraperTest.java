@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.gpuledger.collectors.dcgm.DcgmFileReader;
 import io.gpuledger.collectors.dcgm.DcgmScraper;
+import io.gpuledger.collectors.dcgm.Exporter;
 import io.gpuledger.collectors.file.InputTally;
 import java.io.IOException;
 import java.net.InetAddress;
@@ -12,6 +13,7 @@ import java.net.URI;
 import java.net.http.HttpClient;
 import java.time.Clock;
 import java.time.Duration;
+import java.util.Optional;
 import org.junit.jupiter.api.Test;
 
 class DcgmScraperTest {
@@ -35,16 +37,19 @@ class DcgmScraperTest {
         try (ServerSocket silent = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
             String exporter = "http://127.0.0.1:" + silent.getLocalPort() + "/metrics";
             assertThatThrownBy(() -> scrape(exporter))
-                    .hasMessageStartingWith(exporter + ": no answer within 1 s");
+                    .hasMessageStartingWith(exporter + ": no whole answer within 1000 ms");
         }
     }
 
     private static void scrape(String exporter) throws IOException, InterruptedException {
         new DcgmScraper(
-                        HttpClient.newHttpClient(),
-                        URI.create(exporter),
+                        new Exporter(
+                                HttpClient.newHttpClient(),
+                                URI.create(exporter),
+                                Duration.ofSeconds(1),
+                                1 << 20,
+                                Optional.empty()),
                         new DcgmFileReader.Options("c", 30_000, null),
-                        Duration.ofSeconds(1),
                         Clock.systemUTC())
                 .scrape(new InputTally("c", exporter, new Collected()));
     }

@@ -1,5 +1,6 @@
 package io.gpuledger.cli.config;
 
+import java.net.InetSocketAddress;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.time.ZoneId;
@@ -175,6 +176,67 @@ public final class Keys {
                     "",
                     "Directory of the quota job's checkpoints. Empty: below data.");
 
+    public static final Key<Optional<Path>> COLLECT_TOKEN_FILE =
+            new Key<>(
+                    "collect.token_file",
+                    ValueType.optionalPath(),
+                    "",
+                    "File whose first line senders must show to the collectors' receivers; needed beyond loopback.");
+    public static final Key<List<String>> DCGM_TARGETS =
+            new Key<>(
+                    "collect.dcgm.targets",
+                    ValueType.list("host:port"),
+                    "",
+                    "Exporters that collect dcgm scrapes, or whole addresses of their metrics.");
+    public static final Key<List<String>> DCGM_TARGET_FILES =
+            new Key<>(
+                    "collect.dcgm.target_files",
+                    ValueType.list("path"),
+                    "",
+                    "Files that name exporters: one a line, or Prometheus' file_sd as .json or .yaml.");
+    public static final Key<List<String>> DCGM_TARGET_NAMES =
+            new Key<>(
+                    "collect.dcgm.target_names",
+                    ValueType.list("host:port"),
+                    "",
+                    "Names whose every address in DNS is an exporter.");
+    public static final Key<Duration> DCGM_REFRESH =
+            new Key<>(
+                    "collect.dcgm.refresh",
+                    ValueType.duration("1s", "1s", "1h"),
+                    "30s",
+                    "How often files and names are read again.");
+    public static final Key<Duration> DCGM_TIMEOUT =
+            new Key<>(
+                    "collect.dcgm.timeout",
+                    ValueType.duration("1ms", "100ms", "1min"),
+                    "10s",
+                    "An exporter that has not answered whole by then is given up; at most the scrape interval.");
+    public static final Key<Boolean> DCGM_ALIGNED =
+            new Key<>(
+                    "collect.dcgm.aligned",
+                    ValueType.flag(),
+                    "false",
+                    "Scrape all exporters at once on the whole interval, instead of spread over it.");
+    public static final Key<Optional<Path>> DCGM_BEARER_FILE =
+            new Key<>(
+                    "collect.dcgm.bearer_token_file",
+                    ValueType.optionalPath(),
+                    "",
+                    "File whose first line is shown to exporters as a bearer token.");
+    public static final Key<Optional<InetSocketAddress>> DCGM_LISTEN =
+            new Key<>(
+                    "collect.dcgm.listen",
+                    ValueType.listen(),
+                    "127.0.0.1:9410",
+                    "Where collect dcgm shows its metrics and takes remote writes.");
+    public static final Key<Boolean> DCGM_REMOTE_WRITE =
+            new Key<>(
+                    "collect.dcgm.remote_write",
+                    ValueType.flag(),
+                    "false",
+                    "Take what a Prometheus writes to /api/v1/write.");
+
     /** In the order of the template. */
     public static final List<Key<?>> ALL =
             List.of(
@@ -204,7 +266,17 @@ public final class Keys {
                     QUOTA_BURN_WINDOW,
                     QUOTA_PARALLELISM,
                     QUOTA_WEB_PORT,
-                    QUOTA_CHECKPOINTS);
+                    QUOTA_CHECKPOINTS,
+                    COLLECT_TOKEN_FILE,
+                    DCGM_TARGETS,
+                    DCGM_TARGET_FILES,
+                    DCGM_TARGET_NAMES,
+                    DCGM_REFRESH,
+                    DCGM_TIMEOUT,
+                    DCGM_ALIGNED,
+                    DCGM_BEARER_FILE,
+                    DCGM_LISTEN,
+                    DCGM_REMOTE_WRITE);
 
     private Keys() {}
 

@@ -1,16 +1,19 @@
 package io.gpuledger.cli.config;
 
 import java.math.BigDecimal;
+import java.net.InetSocketAddress;
 import java.nio.file.InvalidPathException;
 import java.nio.file.Path;
 import java.time.DateTimeException;
 import java.time.Duration;
 import java.time.ZoneId;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import java.util.stream.Stream;
 
 /**
  * How values are written.
@@ -27,6 +30,7 @@ public record ValueType<T>(String unit, boolean isSecret, Reader<T> reader) {
 
     private static final Pattern QUANTITY = Pattern.compile("(\\d{1,12})\\s*([a-z]*)");
     private static final Pattern PERCENT = Pattern.compile("(\\d{1,3}(?:\\.\\d{1,4})?)\\s*%");
+    private static final Pattern LISTEN = Pattern.compile("([^\\s/]+):(\\d{1,5})");
     private static final Map<String, Duration> UNITS = units();
     private static final int LAST_PORT = 65_535;
 
@@ -109,6 +113,49 @@ public record ValueType<T>(String unit, boolean isSecret, Reader<T> reader) {
                                 "is no list of brokers; give host:port, more of them with commas");
                     }
                     return text.replace(" ", "");
+                });
+    }
+
+    /** Names or paths with commas between them; none is an empty list. */
+    static ValueType<List<String>> list(String unit) {
+        return new ValueType<>(
+                unit + ", ...",
+                false,
+                text ->
+                        Stream.of(text.split(","))
+                                .map(String::strip)
+                                .filter(part -> !part.isEmpty())
+                                .toList());
+    }
+
+    static ValueType<Boolean> flag() {
+        return new ValueType<>(
+                "true or false",
+                false,
+                text ->
+                        switch (text) {
+                            case "true" -> true;
+                            case "false" -> false;
+                            default -> throw new BadValueException("is neither true nor false");
+                        });
+    }
+
+    /** Where a server listens; port 0 is a free one, off is no server. */
+    static ValueType<Optional<InetSocketAddress>> listen() {
+        return new ValueType<>(
+                "host:port",
+                false,
+                text -> {
+                    if (text.equals("off")) {
+                        return Optional.empty();
+                    }
+                    Matcher m = LISTEN.matcher(text);
+                    if (!m.matches() || Integer.parseInt(m.group(2)) > LAST_PORT) {
+                        throw new BadValueException(
+                                "is no address to listen on; give one like 127.0.0.1:9410, or off");
+                    }
+                    return Optional.of(
+                            new InetSocketAddress(m.group(1), Integer.parseInt(m.group(2))));
                 });
     }
 

@@ -108,6 +108,11 @@ public enum DcgmField {
         return BY_NAME.get(name);
     }
 
+    /** Every name of every field. */
+    static java.util.SortedSet<String> names() {
+        return new java.util.TreeSet<>(BY_NAME.keySet());
+    }
+
     static boolean isDcgm(String metric) {
         return metric.startsWith("DCGM_FI_") || metric.startsWith("dcgm_");
     }

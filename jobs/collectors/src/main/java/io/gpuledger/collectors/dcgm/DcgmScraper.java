@@ -3,81 +3,63 @@ package io.gpuledger.collectors.dcgm;
 import io.gpuledger.collectors.file.InputTally;
 import io.gpuledger.schemas.HostScrapeRecord;
 import java.io.IOException;
-import java.net.ConnectException;
-import java.net.URI;
-import java.net.http.HttpClient;
-import java.net.http.HttpRequest;
-import java.net.http.HttpResponse;
-import java.net.http.HttpTimeoutException;
-import java.nio.channels.UnresolvedAddressException;
-import java.nio.charset.StandardCharsets;
 import java.time.Clock;
-import java.time.Duration;
 import java.util.List;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ExecutionException;
 
-/** Reads one exporter over HTTP. */
+/** Reads one exporter. */
 public final class DcgmScraper {
-    private static final int OK = 200;
-
-    private final HttpClient client;
-    private final URI exporter;
+    private final Exporter exporter;
     private final DcgmFileReader.Options options;
-    private final Duration timeout;
     private final Clock clock;
 
-    public DcgmScraper(
-            HttpClient client,
-            URI exporter,
-            DcgmFileReader.Options options,
-            Duration timeout,
-            Clock clock) {
-        this.client = client;
+    public DcgmScraper(Exporter exporter, DcgmFileReader.Options options, Clock clock) {
         this.exporter = exporter;
         this.options = options;
-        this.timeout = timeout;
         this.clock = clock;
     }
 
-    /** All GPUs at the instant the answer came; lines without a host get the URL's. */
-    public List<HostScrapeRecord> scrape(InputTally tally)
-            throws IOException, InterruptedException {
-        HttpRequest request = HttpRequest.newBuilder(exporter).timeout(timeout).GET().build();
-        HttpResponse<String> answer = send(request);
-        if (answer.statusCode() != OK) {
-            throw new IOException(
-                    exporter + ": HTTP " + answer.statusCode() + "; check the exporter's address");
-        }
-        String host = exporter.getHost();
-        return DcgmText.parseScrape(
-                answer.body(),
-                options.cluster(),
-                options.scrapeIntervalMs(),
-                clock.millis(),
-                host == null ? "" : host,
-                exporter.toString(),
-                tally);
+    /** The page as it is answered, to be read by {@link #read}. */
+    public CompletableFuture<String> ask() {
+        return exporter.ask();
     }
 
-    /** The JDK says nothing of a refused connection but its class. */
-    private HttpResponse<String> send(HttpRequest request)
+    /**
+     * All GPUs at the instant this is called; lines without a host get the address's.
+     *
+     * @throws ScrapeException when the page says nothing of any GPU
+     */
+    public List<HostScrapeRecord> read(String page, InputTally tally) throws ScrapeException {
+        String host = exporter.address().getHost();
+        List<HostScrapeRecord> scrapes =
+                DcgmText.parseScrape(
+                        page,
+                        options.cluster(),
+                        options.scrapeIntervalMs(),
+                        clock.millis(),
+                        host == null ? "" : host,
+                        exporter.address().toString(),
+                        tally);
+        if (scrapes.isEmpty()) {
+            throw new ScrapeException(
+                    ScrapeException.Kind.NO_GPUS,
+                    "%s: answers, but says nothing of a GPU; check that a dcgm-exporter runs there and sees the cards"
+                            .formatted(exporter.address()));
+        }
+        return scrapes;
+    }
+
+    /** Asks and reads, on this thread. */
+    public List<HostScrapeRecord> scrape(InputTally tally)
             throws IOException, InterruptedException {
         try {
-            return client.send(request, HttpResponse.BodyHandlers.ofString(StandardCharsets.UTF_8));
-        } catch (HttpTimeoutException e) {
-            throw new IOException(
-                    "%s: no answer within %d s; check the exporter and the way to it"
-                            .formatted(exporter, timeout.toSeconds()),
-                    e);
-        } catch (ConnectException e) {
-            String why =
-                    e.getCause() != null
-                                    && e.getCause().getCause() instanceof UnresolvedAddressException
-                            ? "unknown host"
-                            : "connection refused";
-            throw new IOException(
-                    "%s: %s; check that the exporter runs there".formatted(exporter, why), e);
-        } catch (IOException e) {
-            throw new IOException("%s: %s".formatted(exporter, e), e);
+            return read(ask().get(), tally);
+        } catch (ExecutionException e) {
+            if (e.getCause() instanceof ScrapeException explained) {
+                throw explained;
+            }
+            throw new IOException(exporter.address() + ": " + e.getCause(), e);
         }
     }
 }

@@ -24,18 +24,45 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * Publishes what collectors learn: single-object Avro, keyed so that everything of a job or host
- * meets, with the observation time as Kafka's timestamp. The producer is idempotent; the first
- * failure stops the collector.
+ * meets, with the observation time as Kafka's timestamp. The producer is idempotent. Where nobody
+ * is told what became of the records, the first failure stops the publisher.
  */
 public final class KafkaPublisher implements InputSink, AutoCloseable {
     private static final String TELEMETRY = "gpu-telemetry";
     private static final String JOBS = "job-snapshots";
     private static final String HOSTS = "host-snapshots";
     private static final String DEAD_LETTERS = "dead-letters";
+    private static final long BUFFER_BYTES = 64L << 20;
 
     private final Clock clock;
     private final KafkaProducer<byte[], byte[]> producer;
     private final AtomicReference<@Nullable Exception> failure = new AtomicReference<>();
+    private final Fate fate;
+
+    /** What became of each record. */
+    public interface Fate {
+        /** Kafka has it. */
+        void acknowledged(String topic);
+
+        /**
+         * Kafka did not take it in all the time it was given.
+         *
+         * @return whether the publisher goes on without it; else its next flush fails
+         */
+        boolean lost(String topic, Exception why);
+    }
+
+    /** The first failure is the last. */
+    private static final Fate STRICT =
+            new Fate() {
+                @Override
+                public void acknowledged(String topic) {}
+
+                @Override
+                public boolean lost(String topic, Exception why) {
+                    return false;
+                }
+            };
 
     /**
      * Connects.
@@ -44,7 +71,20 @@ public final class KafkaPublisher implements InputSink, AutoCloseable {
      *     clock behind it
      */
     public KafkaPublisher(String brokers, Clock clock) {
+        this(brokers, clock, STRICT, Duration.ofSeconds(30), Duration.ofMinutes(2));
+    }
+
+    /**
+     * Connects, for a collector that outlives Kafka.
+     *
+     * @param fate is told of each record, on the producer's thread
+     * @param blockAtMost how long a record may wait for room in the buffer (64 MiB)
+     * @param deliverWithin how long it may wait in the buffer
+     */
+    public KafkaPublisher(
+            String brokers, Clock clock, Fate fate, Duration blockAtMost, Duration deliverWithin) {
         this.clock = clock;
+        this.fate = fate;
         producer =
                 new KafkaProducer<>(
                         Map.of(
@@ -57,7 +97,11 @@ public final class KafkaPublisher implements InputSink, AutoCloseable {
                                 ProducerConfig.LINGER_MS_CONFIG,
                                 20,
                                 ProducerConfig.MAX_BLOCK_MS_CONFIG,
-                                (int) Duration.ofSeconds(30).toMillis(),
+                                (int) blockAtMost.toMillis(),
+                                ProducerConfig.DELIVERY_TIMEOUT_MS_CONFIG,
+                                (int) deliverWithin.toMillis(),
+                                ProducerConfig.BUFFER_MEMORY_CONFIG,
+                                BUFFER_BYTES,
                                 ProducerConfig.KEY_SERIALIZER_CLASS_CONFIG,
                                 ByteArraySerializer.class.getName(),
                                 ProducerConfig.VALUE_SERIALIZER_CLASS_CONFIG,
@@ -138,7 +182,9 @@ public final class KafkaPublisher implements InputSink, AutoCloseable {
         producer.send(
                 message,
                 (metadata, exception) -> {
-                    if (exception != null) {
+                    if (exception == null) {
+                        fate.acknowledged(message.topic());
+                    } else if (!fate.lost(message.topic(), exception)) {
                         failure.compareAndSet(null, exception);
                     }
                 });

@@ -1,0 +1,191 @@
+package io.gpuledger.collectors.live;
+
+import io.javalin.Javalin;
+import io.javalin.http.Context;
+import io.javalin.http.HttpStatus;
+import io.javalin.util.JavalinBindException;
+import io.prometheus.metrics.expositionformats.PrometheusTextFormatWriter;
+import java.io.ByteArrayOutputStream;
+import java.io.IOException;
+import java.net.InetAddress;
+import java.net.InetSocketAddress;
+import java.nio.charset.StandardCharsets;
+import java.time.Duration;
+import java.util.Map;
+import java.util.Optional;
+import java.util.function.Supplier;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * What a collector answers to: {@code /metrics} and {@code /healthz} for whoever watches it, and
+ * receivers for those who send. Away from loopback a receiver takes nothing without the token.
+ */
+public final class CollectorServer implements AutoCloseable {
+    private static final Logger LOG = LoggerFactory.getLogger(CollectorServer.class);
+    private static final int STATUS_UNPROCESSABLE = 400;
+
+    /** Takes what was sent; when it returns, the records are in Kafka. */
+    public interface Receiver {
+        /**
+         * Takes one body.
+         *
+         * @param from the sender's address
+         * @throws BadRequest when the body can never be read: sent again it would not be better
+         * @throws Busy when it should be sent again later
+         */
+        void take(byte[] body, String from) throws BadRequest, Busy, InterruptedException;
+    }
+
+    /** A body that can never be read. */
+    public static final class BadRequest extends Exception {
+        private static final long serialVersionUID = 1L;
+
+        public BadRequest(String message) {
+            super(message);
+        }
+    }
+
+    /** The sender should try again. */
+    public static final class Busy extends Exception {
+        private static final long serialVersionUID = 1L;
+
+        public Busy(String message) {
+            super(message);
+        }
+    }
+
+    private final CollectorMetrics metrics;
+    private final Optional<AccessToken> token;
+    private final Javalin app;
+
+    private CollectorServer(CollectorMetrics metrics, Optional<AccessToken> token, int bodyLimit) {
+        this.metrics = metrics;
+        this.token = token;
+        this.app =
+                Javalin.create(
+                        config -> {
+                            config.showJavalinBanner = false;
+                            config.startupWatcherEnabled = false;
+                            config.http.maxRequestSize = bodyLimit;
+                            config.useVirtualThreads = false;
+                        });
+    }
+
+    /**
+     * A server that does not listen yet.
+     *
+     * @param listen the address it will listen on
+     * @param token what receivers ask for
+     * @param bodyLimit bytes of the largest body that is taken
+     * @throws IOException where it would listen beyond loopback without a token
+     */
+    public static CollectorServer on(
+            InetSocketAddress listen,
+            CollectorMetrics metrics,
+            Optional<AccessToken> token,
+            int bodyLimit)
+            throws IOException {
+        InetAddress address = listen.getAddress();
+        if (address == null) {
+            throw new IOException(
+                    "address %s is unknown; give one of this machine".formatted(listen));
+        }
+        if (!address.isLoopbackAddress() && token.isEmpty()) {
+            throw new IOException(
+                    "%s is not loopback: whoever reaches it could send usage; give a token file"
+                            .formatted(listen.getHostString()));
+        }
+        CollectorServer server = new CollectorServer(metrics, token, bodyLimit);
+        server.app.get("/metrics", server::metrics);
+        return server;
+    }
+
+    /** Whether all is well, and a sentence for each thing that is not. */
+    public CollectorServer health(Supplier<Map<String, String>> troubles) {
+        app.get(
+                "/healthz",
+                context -> {
+                    Map<String, String> now = troubles.get();
+                    StringBuilder text = new StringBuilder(now.isEmpty() ? "ok\n" : "");
+                    now.forEach(
+                            (what, why) -> text.append(what).append(": ").append(why).append('\n'));
+                    context.status(now.isEmpty() ? HttpStatus.OK : HttpStatus.SERVICE_UNAVAILABLE);
+                    context.contentType("text/plain; charset=utf-8").result(text.toString());
+                });
+        return this;
+    }
+
+    /**
+     * Takes posts to a path.
+     *
+     * @param kind the kind of sender, for metrics
+     */
+    public CollectorServer receive(String path, String kind, Receiver receiver) {
+        app.post(path, context -> receive(context, kind, receiver));
+        return this;
+    }
+
+    /** Listens from here on. */
+    public CollectorServer start(InetSocketAddress listen) throws IOException {
+        try {
+            app.start(listen.getAddress().getHostAddress(), listen.getPort());
+        } catch (JavalinBindException e) {
+            throw new IOException(
+                    "port %d of %s is taken; give another one"
+                            .formatted(listen.getPort(), listen.getHostString()),
+                    e);
+        }
+        return this;
+    }
+
+    /** The port it listens on. */
+    public int port() {
+        return app.port();
+    }
+
+    @Override
+    public void close() {
+        app.stop();
+    }
+
+    private void metrics(Context context) throws IOException {
+        ByteArrayOutputStream out = new ByteArrayOutputStream();
+        PrometheusTextFormatWriter.create().write(out, metrics.registry().scrape());
+        context.contentType(PrometheusTextFormatWriter.CONTENT_TYPE).result(out.toByteArray());
+    }
+
+    private void receive(Context context, String kind, Receiver receiver)
+            throws InterruptedException {
+        long began = System.nanoTime();
+        String outcome;
+        if (token.isPresent() && !token.get().isShownBy(context.header("Authorization"))) {
+            outcome = "unauthorized";
+            context.header("WWW-Authenticate", "Bearer");
+            answer(context, HttpStatus.UNAUTHORIZED.getCode(), "show the token of the token file");
+        } else {
+            try {
+                receiver.take(context.bodyAsBytes(), context.ip());
+                outcome = "ok";
+                context.status(HttpStatus.NO_CONTENT);
+            } catch (BadRequest e) {
+                outcome = "bad_request";
+                LOG.warn("{} from {} cannot be read: {}", kind, context.ip(), e.getMessage());
+                answer(context, STATUS_UNPROCESSABLE, String.valueOf(e.getMessage()));
+            } catch (Busy e) {
+                outcome = "busy";
+                answer(
+                        context,
+                        HttpStatus.SERVICE_UNAVAILABLE.getCode(),
+                        String.valueOf(e.getMessage()));
+            }
+        }
+        metrics.request(kind, outcome, Duration.ofNanos(System.nanoTime() - began));
+    }
+
+    private static void answer(Context context, int status, String text) {
+        context.status(status)
+                .contentType("text/plain; charset=utf-8")
+                .result((text + "\n").getBytes(StandardCharsets.UTF_8));
+    }
+}
