@@ -8,7 +8,11 @@ import picocli.CommandLine.Command;
         name = "collect",
         mixinStandardHelpOptions = true,
         description = "Collects into Kafka until it is stopped.",
-        subcommands = {CollectDcgmCommand.class, CollectPrometheusCommand.class})
+        subcommands = {
+            CollectDcgmCommand.class,
+            CollectPrometheusCommand.class,
+            CollectSlurmCommand.class
+        })
 final class CollectCommand implements Runnable {
     @CommandLine.ParentCommand GpuLedger ledger;
     @CommandLine.Spec CommandLine.Model.CommandSpec spec;

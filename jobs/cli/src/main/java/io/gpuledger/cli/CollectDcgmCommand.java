@@ -196,7 +196,7 @@ final class CollectDcgmCommand implements Callable<Integer> {
         Map<String, String> troubles = new TreeMap<>(ends.troubles());
         for (DcgmCollector.Health health : collector.health()) {
             if (health.failures() > 0) {
-                troubles.put(health.target(), health.lastError());
+                troubles.put(health.target(), health.failures() + " failures in a row");
             }
         }
         return troubles;

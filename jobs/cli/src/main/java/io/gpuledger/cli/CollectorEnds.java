@@ -3,12 +3,14 @@ package io.gpuledger.cli;
 import io.gpuledger.cli.config.Keys;
 import io.gpuledger.collectors.dcgm.RemoteWrite;
 import io.gpuledger.collectors.file.InputCount;
+import io.gpuledger.collectors.file.InputException;
 import io.gpuledger.collectors.file.InputSink;
 import io.gpuledger.collectors.kafka.KafkaPublisher;
 import io.gpuledger.collectors.live.AccessToken;
 import io.gpuledger.collectors.live.CollectorMetrics;
 import io.gpuledger.collectors.live.CollectorServer;
 import io.gpuledger.collectors.live.CountedDelivery;
+import io.gpuledger.collectors.slurm.live.SlurmCollector;
 import io.gpuledger.local.LocalStack;
 import io.gpuledger.schemas.DeadLetterRecord;
 import io.gpuledger.schemas.HostScrapeRecord;
@@ -24,6 +26,7 @@ import java.time.Duration;
 import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.atomic.AtomicLong;
 import org.jspecify.annotations.Nullable;
 
 /** What every collector has: the way to Kafka, its metrics, and a server that shows them. */
@@ -137,10 +140,23 @@ final class CollectorEnds implements AutoCloseable {
                 : Map.of("kafka", delivery.lost() + " records were not taken; see the log");
     }
 
+    /**
+     * Tells its one holder whether Kafka took everything since it was last asked. What another lost
+     * at the same time counts too: sending again harms nothing.
+     */
+    SlurmCollector.Delivered delivered() {
+        AtomicLong last = new AtomicLong(delivery.lost());
+        return () -> {
+            publisher.flush();
+            long now = delivery.lost();
+            return last.getAndSet(now) == now;
+        };
+    }
+
     /** Reads a body whole or not at all. */
     interface BodyReader {
         void read(byte[] body, String origin, InputSink sink)
-                throws RemoteWrite.BadRequestException;
+                throws RemoteWrite.BadRequestException, InputException;
     }
 
     /** The sender is told that all is well when Kafka has it. */
@@ -149,7 +165,7 @@ final class CollectorEnds implements AutoCloseable {
             long lostBefore = delivery.lost();
             try {
                 reader.read(body, from, sink());
-            } catch (RemoteWrite.BadRequestException e) {
+            } catch (RemoteWrite.BadRequestException | InputException e) {
                 throw new CollectorServer.BadRequest(String.valueOf(e.getMessage()));
             }
             publisher.flush();

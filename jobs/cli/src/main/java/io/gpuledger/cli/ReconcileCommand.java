@@ -3,7 +3,7 @@ package io.gpuledger.cli;
 import io.gpuledger.cli.config.Keys;
 import io.gpuledger.collectors.file.InputException;
 import io.gpuledger.collectors.slurm.SlurmFileReader;
-import io.gpuledger.collectors.slurm.SlurmrestdAccounting;
+import io.gpuledger.collectors.slurm.Slurmrestd;
 import io.gpuledger.collectors.slurm.SlurmrestdException;
 import io.gpuledger.core.reconcile.AccountingRow;
 import io.gpuledger.core.reconcile.Books;
@@ -246,7 +246,7 @@ final class ReconcileCommand implements Callable<Integer> {
             files.read(sacct);
             return files.rows();
         }
-        SlurmrestdAccounting server = new SlurmrestdAccounting(server(url));
+        Slurmrestd server = new Slurmrestd(server(url));
         Path directory = Files.createTempDirectory("gpu-ledger-reconcile");
         try {
             files.read(
@@ -267,7 +267,7 @@ final class ReconcileCommand implements Callable<Integer> {
         }
     }
 
-    private SlurmrestdAccounting.Options server(String url) {
+    private Slurmrestd.Options server(String url) {
         // A name or password in the URL would end up in messages.
         if (!url.matches("https?://[^/?#@\\s]+(/[^?#\\s]*)?")) {
             throw new UsageException(
@@ -288,8 +288,8 @@ final class ReconcileCommand implements Callable<Integer> {
         if (user != null && !user.matches("[\\x21-\\x7e]+")) {
             throw new UsageException("--slurmrestd-user is no user name");
         }
-        return new SlurmrestdAccounting.Options(
-                base, token == null ? null : user, token, CONNECT_TIMEOUT, ANSWER_TIMEOUT);
+        return new Slurmrestd.Options(
+                base, token == null ? null : user, () -> token, CONNECT_TIMEOUT, ANSWER_TIMEOUT);
     }
 
     private Span window(ZoneId zoneId) {

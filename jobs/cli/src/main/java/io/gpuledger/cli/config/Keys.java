@@ -237,6 +237,79 @@ public final class Keys {
                     "false",
                     "Take what a Prometheus writes to /api/v1/write.");
 
+    public static final Key<String> SLURM_SLURMRESTD =
+            new Key<>(
+                    "collect.slurm.slurmrestd",
+                    ValueType.server(),
+                    "",
+                    "Where collect slurm asks. Empty: Slurm's own commands are run.");
+    public static final Key<String> SLURM_USER =
+            new Key<>(
+                    "collect.slurm.user",
+                    ValueType.text(),
+                    "",
+                    "User of the token at slurmrestd. Empty: the user of this process.");
+    public static final Key<Optional<Path>> SLURM_TOKEN_FILE =
+            new Key<>(
+                    "collect.slurm.token_file",
+                    ValueType.optionalPath(),
+                    "",
+                    "File with the JWT of scontrol token, read anew for each question. Empty: SLURM_JWT.");
+    public static final Key<String> SLURM_COMMANDS =
+            new Key<>(
+                    "collect.slurm.commands",
+                    ValueType.text(),
+                    "",
+                    "Directory of squeue, scontrol, sacct and sacctmgr. Empty: the PATH.");
+    public static final Key<Duration> SLURM_POLL =
+            new Key<>(
+                    "collect.slurm.poll",
+                    ValueType.duration("1s", "1s", "5min"),
+                    "5s",
+                    "How often the controller is asked for all jobs.");
+    public static final Key<Duration> SLURM_NODES =
+            new Key<>(
+                    "collect.slurm.nodes",
+                    ValueType.duration("1s", "1s", "1h"),
+                    "30s",
+                    "How often it is asked for nodes and reservations.");
+    public static final Key<Duration> SLURM_ACCOUNTING =
+            new Key<>(
+                    "collect.slurm.accounting",
+                    ValueType.duration("1s", "1s", "1h"),
+                    "30s",
+                    "How often accounting is asked.");
+    public static final Key<Duration> SLURM_OVERLAP =
+            new Key<>(
+                    "collect.slurm.overlap",
+                    ValueType.duration("1min", "1min", "7d"),
+                    "2h",
+                    "How far back accounting is asked each time: Slurm rewrites rows.");
+    public static final Key<Duration> SLURM_REACH =
+            new Key<>(
+                    "collect.slurm.reach",
+                    ValueType.duration("1h", "1h", "30d"),
+                    "48h",
+                    "How far back accounting is asked at the start and once an hour.");
+    public static final Key<Optional<Path>> SLURM_HOOK_SPOOL =
+            new Key<>(
+                    "collect.slurm.hook_spool",
+                    ValueType.optionalPath(),
+                    "",
+                    "Directory where deploy/slurm's prolog and epilog leave what they know, if this machine sees it.");
+    public static final Key<String> SLURM_JOBCOMP_TOPIC =
+            new Key<>(
+                    "collect.slurm.jobcomp_topic",
+                    ValueType.text(),
+                    "",
+                    "Topic that Slurm's jobcomp/kafka writes to, at kafka.brokers. Empty: none.");
+    public static final Key<Optional<InetSocketAddress>> SLURM_LISTEN =
+            new Key<>(
+                    "collect.slurm.listen",
+                    ValueType.listen(),
+                    "127.0.0.1:9411",
+                    "Where collect slurm shows its metrics and takes hooks and jobcomp/elasticsearch.");
+
     /** In the order of the template. */
     public static final List<Key<?>> ALL =
             List.of(
@@ -276,7 +349,19 @@ public final class Keys {
                     DCGM_ALIGNED,
                     DCGM_BEARER_FILE,
                     DCGM_LISTEN,
-                    DCGM_REMOTE_WRITE);
+                    DCGM_REMOTE_WRITE,
+                    SLURM_SLURMRESTD,
+                    SLURM_USER,
+                    SLURM_TOKEN_FILE,
+                    SLURM_COMMANDS,
+                    SLURM_POLL,
+                    SLURM_NODES,
+                    SLURM_ACCOUNTING,
+                    SLURM_OVERLAP,
+                    SLURM_REACH,
+                    SLURM_HOOK_SPOOL,
+                    SLURM_JOBCOMP_TOPIC,
+                    SLURM_LISTEN);
 
     private Keys() {}
 

@@ -25,10 +25,11 @@ import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Accounting's jobs from slurmrestd, all incarnations of them: {@code GET /slurmdb/vX/jobs}. The
- * newest version that the server offers is asked.
+ * Slurm over HTTP: what slurmrestd says of the controller ({@code GET /slurm/vX/...}) and of
+ * accounting ({@code GET /slurmdb/vX/jobs}, all incarnations). The newest version that the server
+ * offers is asked.
  */
-public final class SlurmrestdAccounting {
+public final class Slurmrestd {
     /** Asked in this order where a server does not describe itself. */
     private static final List<String> VERSIONS =
             List.of(
@@ -43,6 +44,9 @@ public final class SlurmrestdAccounting {
     private final Options options;
     private final HttpClient http;
 
+    /** What the server offered when it was last asked; its description is large. */
+    private List<String> known = List.of();
+
     /**
      * Where to ask and as whom.
      *
@@ -52,7 +56,7 @@ public final class SlurmrestdAccounting {
     public record Options(
             URI base,
             @Nullable String user,
-            @Nullable String token,
+            Token token,
             Duration connectTimeout,
             Duration answerTimeout) {
 
@@ -65,10 +69,48 @@ public final class SlurmrestdAccounting {
 
     private record Answer(int status, Path body) {}
 
-    public SlurmrestdAccounting(Options options) {
+    public Slurmrestd(Options options) {
         this.options = options;
         // No redirect is followed: it could carry the token to another server.
         this.http = HttpClient.newBuilder().connectTimeout(options.connectTimeout()).build();
+    }
+
+    /** The current secret: tokens of Slurm expire. */
+    public interface Token {
+        @Nullable String get() throws SlurmrestdException;
+    }
+
+    /** What the controller tells. */
+    public enum Subject {
+        JOBS("jobs", InputFormat.SLURM_JOBS_JSON),
+        NODES("nodes", InputFormat.SLURM_NODES_JSON),
+        RESERVATIONS("reservations", InputFormat.SLURM_RESERVATIONS_JSON);
+
+        private final String list;
+        private final InputFormat format;
+
+        Subject(String list, InputFormat format) {
+            this.list = list;
+            this.format = format;
+        }
+    }
+
+    /** What the controller says now, as a file in the directory. */
+    public InputFile fetch(Subject subject, Path directory) throws SlurmrestdException {
+        String refused = "";
+        for (String version : versions(directory)) {
+            Path file = directory.resolve("slurm-" + subject.list + ".json");
+            Answer answer = get("/slurm/%s/%s".formatted(version, subject.list), file);
+            String problem = problem(answer, subject.list);
+            if (problem.isEmpty()) {
+                return new InputFile(file, subject.format);
+            }
+            refused = version + ": " + problem;
+        }
+        known = List.of(); // it may be another server than before
+        throw new SlurmrestdException(
+                "slurmrestd at %s gave no %s (%s)"
+                        .formatted(options.base(), subject.list, refused));
     }
 
     /**
@@ -95,7 +137,7 @@ public final class SlurmrestdAccounting {
                                         prefix,
                                         to.getEpochSecond());
                 Answer answer = get(path, file);
-                String problem = problem(answer);
+                String problem = problem(answer, "jobs");
                 if (problem.isEmpty()) {
                     return new InputFile(file, InputFormat.SLURM_JOBS_JSON);
                 }
@@ -111,6 +153,13 @@ public final class SlurmrestdAccounting {
 
     /** The newest first. */
     private List<String> versions(Path directory) throws SlurmrestdException {
+        if (known.isEmpty()) {
+            known = ask(directory);
+        }
+        return known;
+    }
+
+    private List<String> ask(Path directory) throws SlurmrestdException {
         Answer answer = get("/openapi/v3", directory.resolve("openapi.json"));
         List<Matcher> offered = new ArrayList<>();
         if (answer.status() == 200) {
@@ -149,7 +198,7 @@ public final class SlurmrestdAccounting {
                 HttpRequest.newBuilder(uri)
                         .timeout(options.answerTimeout())
                         .header("Accept", "application/json");
-        String token = options.token();
+        String token = options.token().get();
         if (token != null) {
             request.header("X-SLURM-USER-TOKEN", token);
         }
@@ -179,14 +228,14 @@ public final class SlurmrestdAccounting {
     }
 
     /** What is wrong with an answer, empty when it can be used: an error may come with 200. */
-    private static String problem(Answer answer) throws SlurmrestdException {
+    private static String problem(Answer answer, String list) throws SlurmrestdException {
         try {
             if (answer.status() != 200) {
                 return "HTTP " + answer.status() + " " + excerpt(answer.body());
             }
             try (InputStream in = Files.newInputStream(answer.body());
                     JsonParser parser = JSON.createParser(in)) {
-                return errors(parser);
+                return errors(parser, list);
             }
         } catch (com.fasterxml.jackson.core.JsonProcessingException e) {
             return "broken JSON at %s (%s)".formatted(BrokenJson.where(e), BrokenJson.what(e));
@@ -195,15 +244,15 @@ public final class SlurmrestdAccounting {
         }
     }
 
-    private static String errors(JsonParser parser) throws IOException {
+    private static String errors(JsonParser parser, String list) throws IOException {
         if (parser.nextToken() != JsonToken.START_OBJECT) {
             return "no JSON object";
         }
-        boolean jobs = false;
+        boolean found = false;
         while (parser.nextToken() == JsonToken.FIELD_NAME) {
             String key = parser.currentName();
             JsonToken value = parser.nextToken();
-            jobs |= key.equals("jobs") && value == JsonToken.START_ARRAY;
+            found |= key.equals(list) && value == JsonToken.START_ARRAY;
             if (key.equals("errors") && value == JsonToken.START_ARRAY) {
                 String said = said(parser);
                 if (!said.isEmpty()) {
@@ -213,7 +262,7 @@ public final class SlurmrestdAccounting {
                 parser.skipChildren();
             }
         }
-        return jobs ? "" : "no list of jobs";
+        return found ? "" : "no list of " + list;
     }
 
     private static String said(JsonParser parser) throws IOException {

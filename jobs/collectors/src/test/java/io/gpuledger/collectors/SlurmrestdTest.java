@@ -6,7 +6,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import com.sun.net.httpserver.HttpExchange;
 import com.sun.net.httpserver.HttpServer;
 import io.gpuledger.collectors.file.InputFile;
-import io.gpuledger.collectors.slurm.SlurmrestdAccounting;
+import io.gpuledger.collectors.slurm.Slurmrestd;
 import io.gpuledger.collectors.slurm.SlurmrestdException;
 import java.io.IOException;
 import java.net.InetAddress;
@@ -26,7 +26,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 /** How slurmrestd is asked, and what is made of its refusals. */
-class SlurmrestdAccountingTest {
+class SlurmrestdTest {
     private static final String TOKEN = "eyJhbGciOi.secret";
     private static final String NONE = "{\"jobs\": [], \"errors\": []}";
     private static final Instant FROM = Instant.ofEpochSecond(1_000_000_000);
@@ -40,7 +40,7 @@ class SlurmrestdAccountingTest {
     private final ConcurrentLinkedQueue<String> headers = new ConcurrentLinkedQueue<>();
     private final HttpServer server;
 
-    SlurmrestdAccountingTest() throws IOException {
+    SlurmrestdTest() throws IOException {
         server = HttpServer.create(new InetSocketAddress(InetAddress.getLoopbackAddress(), 0), 0);
     }
 
@@ -156,11 +156,11 @@ class SlurmrestdAccountingTest {
     }
 
     private InputFile fetch() throws SlurmrestdException {
-        return new SlurmrestdAccounting(
-                        new SlurmrestdAccounting.Options(
+        return new Slurmrestd(
+                        new Slurmrestd.Options(
                                 URI.create("http://127.0.0.1:" + server.getAddress().getPort()),
                                 "alice",
-                                TOKEN,
+                                () -> TOKEN,
                                 Duration.ofSeconds(10),
                                 Duration.ofSeconds(10)))
                 .fetch(FROM, TO, 1_000_009_000_500L, directory);
