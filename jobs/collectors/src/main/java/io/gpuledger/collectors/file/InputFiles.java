@@ -139,7 +139,8 @@ public record InputFiles(List<InputFile> files, List<Ignored> ignored) {
         if (stripped.startsWith("NodeName=") && stripped.contains("State=")) {
             return new Finding(InputFormat.SCONTROL_NODES, "");
         }
-        if (stripped.startsWith("ReservationName=")) {
+        if (stripped.startsWith("ReservationName=")
+                || stripped.startsWith("No reservations in the system")) {
             return new Finding(InputFormat.SCONTROL_RESERVATIONS, "");
         }
         if (METRIC.matcher(text).find() || METRIC_COMMENT.matcher(text).find()) {

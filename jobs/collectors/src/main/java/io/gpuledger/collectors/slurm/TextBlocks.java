@@ -16,6 +16,10 @@ import java.util.regex.Pattern;
 final class TextBlocks {
     private static final Pattern PAIR = Pattern.compile("(?<=\\s|^)([A-Za-z_:/]+)=(\\S*)");
 
+    /** What scontrol says instead of a record when there is none. */
+    private static final Pattern NOTHING =
+            Pattern.compile("No (?:jobs|nodes|reservations) in the system");
+
     interface Handler {
         void block(String text, long position) throws BadRecordException, NotUsedException;
     }
@@ -57,7 +61,7 @@ final class TextBlocks {
         if (line.startsWith(head)) {
             close();
             begin = lines.number();
-        } else if (line.isBlank() || line.startsWith("No jobs in the system")) {
+        } else if (line.isBlank() || NOTHING.matcher(line).lookingAt()) {
             return;
         } else if (block.length() == 0) {
             // Text before the first record belongs to none, but it was there.
