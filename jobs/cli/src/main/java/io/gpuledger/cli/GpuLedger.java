@@ -46,6 +46,7 @@ import picocli.CommandLine.Option;
             QuotaCommand.class,
             ReconcileCommand.class,
             CollectCommand.class,
+            EnforceCommand.class,
             RunCommand.class,
             BenchCommand.class,
             ConfigCommand.class

@@ -310,6 +310,25 @@ public final class Keys {
                     "127.0.0.1:9411",
                     "Where collect slurm shows its metrics and takes hooks and jobcomp/elasticsearch.");
 
+    public static final Key<Duration> ENFORCE_EVERY =
+            new Key<>(
+                    "enforce.every",
+                    ValueType.duration("1s", "1s", "1h"),
+                    "5s",
+                    "How often enforce slurm compares what should be with what is.");
+    public static final Key<Duration> ENFORCE_STALE =
+            new Key<>(
+                    "enforce.stale_after",
+                    ValueType.duration("1s", "10s", "1d"),
+                    "5min",
+                    "A grant whose balance is older than this is left as it is.");
+    public static final Key<String> ENFORCE_SLURM_CLUSTER =
+            new Key<>(
+                    "enforce.slurm_cluster",
+                    ValueType.text(),
+                    "",
+                    "ClusterName in Slurm's database. Empty: the cluster's name here.");
+
     /** In the order of the template. */
     public static final List<Key<?>> ALL =
             List.of(
@@ -361,7 +380,10 @@ public final class Keys {
                     SLURM_REACH,
                     SLURM_HOOK_SPOOL,
                     SLURM_JOBCOMP_TOPIC,
-                    SLURM_LISTEN);
+                    SLURM_LISTEN,
+                    ENFORCE_EVERY,
+                    ENFORCE_STALE,
+                    ENFORCE_SLURM_CLUSTER);
 
     private Keys() {}
 
