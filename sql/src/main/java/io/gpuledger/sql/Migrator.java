@@ -23,7 +23,8 @@ public final class Migrator {
                     "V0002__runs_hosts_dead_letters.sql",
                     "V0003__backfills.sql",
                     "V0004__registry.sql",
-                    "V0005__quota.sql");
+                    "V0005__quota.sql",
+                    "V0006__run_gpu_types.sql");
     private static final List<String> VIEWS =
             List.of(
                     "usage_minute_current.sql",

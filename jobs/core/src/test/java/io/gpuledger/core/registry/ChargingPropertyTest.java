@@ -194,6 +194,8 @@ class ChargingPropertyTest {
                 usage.add(
                         new Recharge.Usage(
                                 subject,
+                                true,
+                                new StoredCharge.RunFacts("", List.of(), true),
                                 at,
                                 period,
                                 was.grantId(),
@@ -203,7 +205,7 @@ class ChargingPropertyTest {
                 held += gpuMs;
             }
 
-            List<Recharge.Line> lines = Recharge.of(usage, new Charging(after));
+            List<Recharge.Line> lines = Recharge.of(usage, new StoredCharge(after)).lines();
 
             Map<String, Long> then = new HashMap<>();
             lines.forEach(l -> then.put(l.grantId() + l.period(), l.then().chargedGpuUs()));
