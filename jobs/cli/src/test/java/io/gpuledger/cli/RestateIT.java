@@ -120,6 +120,71 @@ class RestateIT {
     }
 
     @Test
+    void what_the_scheduler_charges_is_the_grants_that_the_registry_in_force_names()
+            throws Exception {
+        backfill("scheduled", BEFORE);
+        assertThat(run("--database=scheduled", "registry", "apply", AFTER).exit()).isZero();
+        long whole = 0;
+        for (JsonNode line : scheduled("account", "11:00", "13:00")) {
+            whole += line.path("allocated_gpu_ms").asLong();
+        }
+        assertThat(whole).isEqualTo(9_595_000); // sreport's total of the recording
+        long byGrant = 0;
+        for (JsonNode line : scheduled("grant", "11:00", "13:00")) {
+            byGrant += line.path("allocated_gpu_ms").asLong();
+        }
+        assertThat(byGrant).isEqualTo(whole);
+        // g1 moves from alpha to beta at 11:56; from 11:57 on a GPU-hour weighs 1.25.
+        assertThat(grantsOf("g1", scheduled("grant,account", "11:00", "11:56")))
+                .containsExactly("alpha");
+        assertThat(grantsOf("g1", scheduled("grant,account", "11:56", "13:00")))
+                .containsExactly("beta");
+        assertThat(grantsOf("g1", scheduled("grant,account", "11:00", "13:00")))
+                .containsExactly("alpha", "beta");
+        for (JsonNode line : scheduled("grant,account", "11:00", "11:57")) {
+            assertThat(line.path("charged_gpu_us").asLong())
+                    .isEqualTo(line.path("allocated_gpu_ms").asLong() * 1_000);
+        }
+        assertThat(scheduled("account", "11:57", "13:00"))
+                .anyMatch(
+                        line ->
+                                line.path("charged_gpu_us").asLong()
+                                        == line.path("allocated_gpu_ms").asLong() * 1_250);
+        assertThat(
+                        run("--database=scheduled", "usage", "--by=grant", "--basis=scheduled",
+                                        "--grant=beta", FROM, TO, "--format=csv")
+                                .out()
+                                .lines()
+                                .skip(1))
+                .allMatch(l -> l.startsWith("beta,"))
+                .isNotEmpty();
+    }
+
+    private static List<String> grantsOf(String account, JsonNode lines) {
+        List<String> grants = new ArrayList<>();
+        for (JsonNode line : lines) {
+            if (line.path("account").asText().equals(account)) {
+                grants.add(line.path("grant").asText());
+            }
+        }
+        return grants;
+    }
+
+    private static JsonNode scheduled(String by, String from, String to) throws IOException {
+        Outcome usage =
+                run(
+                        "--database=scheduled",
+                        "usage",
+                        "--basis=scheduled",
+                        "--by=" + by,
+                        "--from=2026-11-23T" + from,
+                        "--to=2026-11-23T" + to,
+                        "--format=json");
+        assertThat(usage.exit()).as(usage.err()).isZero();
+        return JSON.readTree(usage.out());
+    }
+
+    @Test
     void what_was_learned_meanwhile_stands_and_a_part_of_an_hour_keeps_the_sum() throws Exception {
         backfill("meanwhile", BEFORE);
         assertThat(run("--database=meanwhile", "registry", "apply", AFTER).exit()).isZero();
