@@ -87,6 +87,29 @@ class ReleasedSchemasTest {
         assertThat(decoder.decode(bytes).getObservedAtMs()).isEqualTo(42);
     }
 
+    @Test
+    void a_job_snapshot_of_version_1_decodes_and_knows_no_time_limit() throws IOException {
+        Schema old =
+                new Schema.Parser().parse(Path.of("released/1/JobSnapshotRecord.avsc").toFile());
+        var record = new org.apache.avro.generic.GenericRecordBuilder(old);
+        record.set("cluster", "c");
+        record.set("raw_job_id", 7L);
+        record.set("observed_at_ms", 42L);
+        record.set(
+                "source",
+                new GenericData.EnumSymbol(old.getField("source").schema(), "ACCOUNTING"));
+        ByteBuffer bytes =
+                new BinaryMessageEncoder<GenericRecord>(new GenericData(), old)
+                        .encode(record.build());
+
+        var decoder = JobSnapshotRecord.getDecoder();
+        decoder.addSchema(old);
+
+        JobSnapshotRecord read = decoder.decode(bytes);
+        assertThat(read.getRawJobId()).isEqualTo(7);
+        assertThat(read.getTimeLimitMs()).isNull();
+    }
+
     private static SchemaCompatibilityType compatibility(Schema reader, Schema writer) {
         return SchemaCompatibility.checkReaderWriterCompatibility(reader, writer).getType();
     }

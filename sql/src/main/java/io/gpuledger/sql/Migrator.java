@@ -24,6 +24,7 @@ public final class Migrator {
                     "V0003__backfills.sql",
                     "V0004__registry.sql",
                     "V0005__quota.sql",
+                    "V0006__run_gpu_types.sql",
                     "V0007__enforcement.sql");
     private static final List<String> VIEWS =
             List.of(

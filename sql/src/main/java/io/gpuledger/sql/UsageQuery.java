@@ -3,15 +3,20 @@ package io.gpuledger.sql;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import java.nio.charset.StandardCharsets;
 import java.time.Instant;
 import java.time.ZoneId;
 import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.Collections;
+import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 import java.util.StringJoiner;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Consumption between two instants by any keys, from minute rows, so that any whole minute is a
@@ -137,31 +142,39 @@ public final class UsageQuery {
         return keys;
     }
 
-    /** Asks the warehouse; rows come sorted by the keys. */
-    public Result run(Warehouse warehouse) {
-        return basis == Basis.HELD ? held(warehouse) : scheduled(warehouse);
+    /**
+     * Asks the warehouse; rows come sorted by the keys.
+     *
+     * @param rule who pays for what the scheduler charges; held time has that in its rows
+     */
+    public Result run(Warehouse warehouse, ScheduledRule rule) {
+        return basis == Basis.HELD ? held(warehouse) : scheduled(warehouse, rule);
     }
 
     /**
      * Accounting rows have no position: they are on slot -1 of no host, as the ledger keys a count
      * whose host is unknown. They are cut at quarters of an hour, where every zone's hours, days
-     * and months begin.
+     * and months begin, and where the charge may change. Who pays is no matter of SQL: rows come by
+     * subject, and are summed by the keys afterwards.
      */
-    private Result scheduled(Warehouse warehouse) {
+    private Result scheduled(Warehouse warehouse, ScheduledRule rule) {
         StringBuilder sql = new StringBuilder("SELECT ");
         StringBuilder positions = new StringBuilder();
         for (int i = 0; i < expressions.size(); i++) {
             sql.append(expressions.get(i)).append(" AS k").append(i).append(", ");
-            positions.append(i == 0 ? "" : ", ").append('k').append(i);
+            positions.append('k').append(i).append(", ");
         }
         sql.append(
                 """
-                sum((least(span.2, (quarter + 1) * 900000) - greatest(span.1, quarter * 900000)) * span.3) AS gpu_ms,
-                0, 0, 0, 0, 0, 0, gpu_ms * 1000, 0, 0, 0, 0
+                cluster, account, user, partition, qos, end_state, types, since,
+                sum((least(span.2, (quarter + 1) * 900000, until) - greatest(span.1, quarter * 900000, since)) * span.3) AS gpu_ms,
+                toUnixTimestamp(%s)
                 FROM (
                     SELECT cluster, account, user, run_id, job_id, partition, qos,
-                        '' AS host, -1 AS gpu_index, '' AS gpu_model, 'ALLOCATED' AS bucket, 'unmapped' AS grant_id,
-                        span, quarter, toDateTime(quarter * 900, 'UTC') AS window_start
+                        if(state IN ('NODE_FAIL', 'BOOT_FAIL'), state, '') AS end_state,
+                        arrayStringConcat(gpu_types, '|') AS types,
+                        '' AS host, -1 AS gpu_index, '' AS gpu_model, 'ALLOCATED' AS bucket, '' AS grant_id,
+                        span, quarter, era.1 AS since, era.2 AS until, toDateTime(quarter * 900, 'UTC') AS window_start
                     FROM (
                         SELECT *, arrayJoin(arrayMap(
                             (s, e, g) -> (greatest(s, {from:Int64} * 1000), least(e, {to:Int64} * 1000), g),
@@ -170,17 +183,108 @@ public final class UsageQuery {
                         WHERE withdrawn = 0
                           AND ({cluster:String} = '' OR cluster = {cluster:String})
                           AND ({account:String} = '' OR account = {account:String})
-                          AND ({grant:String} = '' OR {grant:String} = 'unmapped')
                     )
                     ARRAY JOIN range(
                         toUInt64(intDiv(span.1, 900000)),
                         toUInt64(intDiv(greatest(span.2, span.1) + 899999, 900000))) AS quarter
+                    ARRAY JOIN arrayFilter(
+                        e -> e.1 < least(span.2, (quarter + 1) * 900000) AND e.2 > greatest(span.1, quarter * 900000),
+                        arrayZip({since:Array(Int64)}, {until:Array(Int64)})) AS era
                     WHERE span.1 < span.2
                 )
-                """);
-        sql.append("GROUP BY ").append(positions);
-        sql.append(" HAVING gpu_ms != 0 ORDER BY ").append(order());
-        return new Result(columns, warehouse.query(sql.toString(), parameters()));
+                """
+                        .formatted(HOUR_START));
+        sql.append("GROUP BY ")
+                .append(positions)
+                .append("cluster, account, user, partition, qos, end_state, types, since");
+        Map<String, String> parameters = new HashMap<>(parameters());
+        List<Long> dates = new ArrayList<>(rule.dates());
+        dates.removeIf(d -> d <= from.toEpochMilli() || d >= to.toEpochMilli());
+        parameters.put("since", array(from.toEpochMilli(), dates, List.of()));
+        parameters.put("until", array(null, dates, List.of(to.toEpochMilli())));
+        return summed(warehouse.query(sql.toString(), parameters), rule);
+    }
+
+    private static String array(@Nullable Long first, List<Long> middle, List<Long> last) {
+        StringJoiner array = new StringJoiner(",", "[", "]");
+        if (first != null) {
+            array.add(Long.toString(first));
+        }
+        middle.forEach(d -> array.add(Long.toString(d)));
+        last.forEach(d -> array.add(Long.toString(d)));
+        return array.toString();
+    }
+
+    /** Its sums, and what puts it in order among the others. */
+    private static final class Sum {
+        private final List<String> order = new ArrayList<>();
+        private long gpuMs;
+        private long chargedGpuUs;
+    }
+
+    private Result summed(List<List<String>> rows, ScheduledRule rule) {
+        int keys = columns.size();
+        int grantColumn = columns.indexOf("grant");
+        Map<List<String>, Sum> sums = new LinkedHashMap<>();
+        for (List<String> row : rows) {
+            long gpuMs = Long.parseLong(row.get(keys + 8));
+            ScheduledRule.Payer payer =
+                    rule.payer(
+                            new ScheduledRule.Subject(
+                                    row.get(keys),
+                                    row.get(keys + 1),
+                                    row.get(keys + 2),
+                                    row.get(keys + 3),
+                                    row.get(keys + 4),
+                                    row.get(keys + 5),
+                                    row.get(keys + 6)),
+                            Long.parseLong(row.get(keys + 7)));
+            if (!grant.isEmpty() && !grant.equals(payer.grantId())) {
+                continue;
+            }
+            List<String> key = new ArrayList<>(row.subList(0, keys));
+            if (grantColumn >= 0) {
+                key.set(grantColumn, payer.grantId());
+            }
+            Sum sum = sums.computeIfAbsent(key, k -> new Sum());
+            if (sum.order.isEmpty()) {
+                for (int i = 0; i < keys; i++) {
+                    // Hours as they come: the offset of a repeated one sorts the wrong way.
+                    boolean hour = expressions.get(i).equals(HOUR);
+                    sum.order.add(hour ? row.get(keys + 9) : key.get(i));
+                }
+            }
+            sum.gpuMs += gpuMs;
+            sum.chargedGpuUs += Math.multiplyExact(gpuMs, (long) payer.weightMilli());
+        }
+        List<List<String>> result = new ArrayList<>();
+        sums.entrySet().stream()
+                .filter(e -> e.getValue().gpuMs != 0)
+                .sorted(Map.Entry.comparingByValue((a, b) -> compare(a.order, b.order)))
+                .forEach(
+                        e -> {
+                            List<String> line = new ArrayList<>(e.getKey());
+                            line.add(Long.toString(e.getValue().gpuMs));
+                            line.addAll(Collections.nCopies(6, "0"));
+                            line.add(Long.toString(e.getValue().chargedGpuUs));
+                            line.addAll(Collections.nCopies(4, "0"));
+                            result.add(line);
+                        });
+        return new Result(columns, result);
+    }
+
+    /** Cell by cell, as ClickHouse orders text: by its bytes. */
+    private static int compare(List<String> a, List<String> b) {
+        for (int i = 0; i < a.size(); i++) {
+            int order =
+                    Arrays.compareUnsigned(
+                            a.get(i).getBytes(StandardCharsets.UTF_8),
+                            b.get(i).getBytes(StandardCharsets.UTF_8));
+            if (order != 0) {
+                return order;
+            }
+        }
+        return 0;
     }
 
     /**

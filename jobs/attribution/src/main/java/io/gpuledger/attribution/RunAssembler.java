@@ -318,7 +318,8 @@ public final class RunAssembler
                             List.of(),
                             Map.of(),
                             List.of(),
-                            0);
+                            0,
+                            Run.NO_LIMIT);
             writeRun(cluster, empty, true, context);
             runRevisions.remove(runId);
             runContents.remove(runId);

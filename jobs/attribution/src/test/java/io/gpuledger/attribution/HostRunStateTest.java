@@ -87,6 +87,7 @@ class HostRunStateTest {
                 List.of(),
                 Map.of("n15999", 9_500L),
                 List.of(),
-                0);
+                0,
+                Run.NO_LIMIT);
     }
 }

@@ -9,6 +9,7 @@ import io.gpuledger.collectors.file.InputFiles;
 import io.gpuledger.collectors.file.InputTally;
 import io.gpuledger.collectors.kafka.KafkaPublisher;
 import io.gpuledger.collectors.slurm.SlurmFileReader;
+import io.gpuledger.core.registry.Registry;
 import io.gpuledger.local.LocalStack;
 import io.gpuledger.local.Service;
 import io.gpuledger.local.SimulatedExporters;
@@ -325,7 +326,7 @@ final class DemoCommand implements Callable<Integer> {
                                 "",
                                 ZoneOffset.UTC,
                                 UsageQuery.Basis.HELD)
-                        .run(warehouse);
+                        .run(warehouse, new ScheduledCharges(Registry.EMPTY));
         String broken =
                 warehouse
                         .query(

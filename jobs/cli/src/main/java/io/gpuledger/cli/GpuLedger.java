@@ -43,6 +43,7 @@ import picocli.CommandLine.Option;
             BackfillCommand.class,
             UsageCommand.class,
             RegistryCommand.class,
+            RestateCommand.class,
             QuotaCommand.class,
             ReconcileCommand.class,
             CollectCommand.class,

@@ -7,6 +7,7 @@ import java.math.BigDecimal;
 import java.math.RoundingMode;
 import java.util.List;
 import java.util.Locale;
+import java.util.Optional;
 
 /** What a registry would change, per grant and month, for people and programs. */
 final class RechargeOutput {
@@ -50,6 +51,15 @@ final class RechargeOutput {
                             signed(line.then().chargedGpuUs() - line.now().chargedGpuUs())));
         }
         return table.toString();
+    }
+
+    /** What the rows do not tell, if there is any of it. */
+    static Optional<String> undecided(long gpuMs) {
+        return gpuMs == 0
+                ? Optional.empty()
+                : Optional.of(
+                        "%s held h keep their charge: their weight depends on the model, and the ledger does not say what the scheduler calls those cards; backfill --replace writes it"
+                                .formatted(ofMs(gpuMs)));
     }
 
     private static String signed(long gpuUs) {

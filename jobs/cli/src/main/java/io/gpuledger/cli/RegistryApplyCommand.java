@@ -5,6 +5,7 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.gpuledger.cli.config.Keys;
 import io.gpuledger.core.registry.Recharge;
 import io.gpuledger.core.registry.Registry;
+import io.gpuledger.core.registry.StoredCharge;
 import io.gpuledger.core.time.Span;
 import io.gpuledger.local.LocalStack;
 import io.gpuledger.registry.RegistryConflictException;
@@ -16,11 +17,14 @@ import java.io.IOException;
 import java.io.PrintWriter;
 import java.nio.file.Path;
 import java.time.Instant;
+import java.time.YearMonth;
 import java.time.ZoneId;
+import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
+import java.util.TreeMap;
 import java.util.concurrent.Callable;
-import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
@@ -35,7 +39,7 @@ import picocli.CommandLine.Parameters;
             "Checks the files and puts them in force as a whole: one record in the Kafka topic registry, and a copy"
                     + " in ClickHouse. The same again changes nothing. Of two at once only one is applied.",
             "A change with effect in the past restates usage: the live job writes anew what lies within its horizon;"
-                    + " months with older usage that is charged otherwise are named.",
+                    + " for older usage that is charged otherwise the restate command is given.",
             "Exit codes: 0 applied, or in force already; 2 the files are wrong, or another apply came in between;"
                     + " 3 Kafka or ClickHouse cannot be reached."
         })
@@ -82,23 +86,49 @@ final class RegistryApplyCommand implements Callable<Integer> {
             long horizon = now - registry.ledger.configuration().get(Keys.HORIZON).toMillis();
             long settled = Math.floorDiv(horizon, HOUR_MS) * HOUR_MS;
             RegistryEffect effect = new RegistryEffect(warehouse, zoneId);
+            List<Recharge.Usage> older =
+                    effect.usage(given.get(), new Span(0, settled), "", false).stream()
+                            .map(RegistryEffect.Placed::usage)
+                            .toList();
+            StoredCharge charge = new StoredCharge(given.get());
             say(
                     applied,
                     given.get(),
-                    differing(effect, given.get(), new Span(0, settled)),
-                    differing(
-                            effect,
-                            given.get(),
-                            new Span(settled, RegistryEffect.ALL_TIME.endMs())));
+                    Recharge.of(older, charge).differing(),
+                    restatements(older, charge, settled, zoneId),
+                    effect.of(given.get(), new Span(settled, RegistryEffect.ALL_TIME.endMs()))
+                            .differing());
         } catch (RegistryConflictException e) {
             throw new UsageException(String.valueOf(e.getMessage()));
         }
         return ExitCode.DONE;
     }
 
-    private static List<Recharge.Line> differing(
-            RegistryEffect effect, Registry registry, Span span) {
-        return effect.of(registry, span).stream().filter(Recharge.Line::differs).toList();
+    /** The commands that charge older usage anew, one for each cluster. */
+    private static List<String> restatements(
+            List<Recharge.Usage> older, StoredCharge charge, long settledMs, ZoneId zone) {
+        Map<String, String> firstMonths = new TreeMap<>();
+        for (Recharge.Usage usage : older) {
+            if (usage.differs(charge)) {
+                firstMonths.merge(
+                        usage.subject().cluster(),
+                        usage.period(),
+                        (a, b) -> a.compareTo(b) < 0 ? a : b);
+            }
+        }
+        List<String> commands = new ArrayList<>();
+        firstMonths.forEach(
+                (cluster, month) ->
+                        commands.add(
+                                "gpu-ledger restate --cluster %s --from %s --to %s"
+                                        .formatted(
+                                                cluster,
+                                                YearMonth.parse(month)
+                                                        .atDay(1)
+                                                        .atStartOfDay(zone)
+                                                        .toInstant(),
+                                                Instant.ofEpochMilli(settledMs))));
+        return commands;
     }
 
     /** All that ClickHouse lacks: one that was killed here is made up for by the next. */
@@ -114,6 +144,7 @@ final class RegistryApplyCommand implements Callable<Integer> {
             RegistryTopic.Applied applied,
             Registry given,
             List<Recharge.Line> older,
+            List<String> restatements,
             List<Recharge.Line> younger) {
         RegistryTopic.Version version = applied.version();
         Instant recorded = Instant.ofEpochMilli(version.recordedAtMs());
@@ -128,6 +159,7 @@ final class RegistryApplyCommand implements Callable<Integer> {
                             .put("recorded_by", version.recordedBy())
                             .put("digest", version.digest());
             RechargeOutput.json(older, root.putArray("needs_restate"));
+            restatements.forEach(root.putArray("restate_with")::add);
             RechargeOutput.json(younger, root.putArray("follows"));
             out.println(root.toPrettyString());
         } else {
@@ -138,20 +170,15 @@ final class RegistryApplyCommand implements Callable<Integer> {
                     version.version(),
                     RegistryCheckCommand.summary(given));
             if (!older.isEmpty()) {
-                String months =
-                        older.stream()
-                                .map(Recharge.Line::period)
-                                .distinct()
-                                .sorted()
-                                .collect(Collectors.joining(", "));
-                out.printf(
-                        "older usage than the live job's horizon is charged otherwise in the ledger and needs restate: %s%n",
-                        months);
+                out.println(
+                        "older usage than the live job's horizon is charged otherwise in the ledger:");
                 out.print(RechargeOutput.table(older));
+                out.println("to charge it anew (--dry-run tells first what that changes):");
+                restatements.forEach(command -> out.println("  " + command));
             }
             if (!younger.isEmpty()) {
                 out.println(
-                        "the live job writes anew what follows; what backfills wrote, backfill --replace:");
+                        "the live job writes anew what follows; what backfills wrote there, restate does:");
                 out.print(RechargeOutput.table(younger));
             }
         }

@@ -61,9 +61,8 @@ final class RegistryDiffCommand implements Callable<Integer> {
             inForce = new RegistryLog(warehouse).latest();
             effect =
                     new RegistryEffect(warehouse, zoneId)
-                            .of(given.get(), RegistryEffect.ALL_TIME).stream()
-                                    .filter(Recharge.Line::differs)
-                                    .toList();
+                            .of(given.get(), RegistryEffect.ALL_TIME)
+                            .differing();
         }
         Registry before = inForce.map(RegistryCommand::parse).orElse(Registry.EMPTY);
         List<RegistryDiff.Change> changes = RegistryDiff.between(before, given.get(), zoneId);

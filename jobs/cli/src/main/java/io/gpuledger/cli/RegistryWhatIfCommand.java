@@ -14,7 +14,6 @@ import java.io.PrintWriter;
 import java.nio.file.Path;
 import java.time.Instant;
 import java.time.ZoneId;
-import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
@@ -29,7 +28,8 @@ import picocli.CommandLine.Option;
         description = {
             "For every grant and month the difference that a registry would make to what the ledger charges."
                     + " Computed from the ledger's rows; changes nothing.",
-            "Weights by GPU model see the model that the row has; devices of unknown position have none."
+            "Where a weight depends on the GPU model and the ledger does not say what the scheduler calls the cards, the charge"
+                    + " is taken as it is, and said."
         })
 final class RegistryWhatIfCommand implements Callable<Integer> {
     @CommandLine.ParentCommand RegistryCommand parent;
@@ -66,11 +66,11 @@ final class RegistryWhatIfCommand implements Callable<Integer> {
         if (given.isEmpty()) {
             return ExitCode.WRONG_USAGE;
         }
-        List<Recharge.Line> lines;
+        Recharge.Effect effect;
         try (LocalStack stack = parent.ledger.stack()) {
             Warehouse warehouse = parent.ledger.warehouse(stack);
             Migrator.migrate(warehouse);
-            lines =
+            effect =
                     new RegistryEffect(warehouse, zoneId)
                             .of(given.get(), new Span(start.toEpochMilli(), end.toEpochMilli()));
         }
@@ -81,10 +81,12 @@ final class RegistryWhatIfCommand implements Callable<Integer> {
                             .createObjectNode()
                             .put("from", start.toString())
                             .put("to", end.toString());
-            RechargeOutput.json(lines, root.putArray("usage"));
+            root.put("undecided_gpu_ms", effect.undecidedGpuMs());
+            RechargeOutput.json(effect.lines(), root.putArray("usage"));
             out.println(root.toPrettyString());
         } else {
-            out.print(RechargeOutput.table(lines));
+            out.print(RechargeOutput.table(effect.lines()));
+            RechargeOutput.undecided(effect.undecidedGpuMs()).ifPresent(out::println);
         }
         out.flush();
         return ExitCode.DONE;

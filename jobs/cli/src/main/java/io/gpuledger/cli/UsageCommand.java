@@ -1,8 +1,10 @@
 package io.gpuledger.cli;
 
 import io.gpuledger.cli.config.Keys;
+import io.gpuledger.core.registry.Registry;
 import io.gpuledger.local.LocalStack;
 import io.gpuledger.sql.Migrator;
+import io.gpuledger.sql.RegistryLog;
 import io.gpuledger.sql.UsageQuery;
 import io.gpuledger.sql.Warehouse;
 import java.io.PrintWriter;
@@ -74,7 +76,7 @@ final class UsageCommand implements Callable<Integer> {
             names = "--basis",
             defaultValue = "HELD",
             description =
-                    "held: who had the card; scheduled: what the scheduler charges (default: held).")
+                    "held: who had the card; scheduled: what the scheduler charges, by the registry in force (default: held).")
     UsageQuery.Basis basis = UsageQuery.Basis.HELD;
 
     @Option(
@@ -106,7 +108,7 @@ final class UsageCommand implements Callable<Integer> {
         try (LocalStack stack = ledger.stack()) {
             Warehouse warehouse = ledger.warehouse(stack);
             Migrator.migrate(warehouse);
-            result = query.run(warehouse);
+            result = query.run(warehouse, new ScheduledCharges(inForce(warehouse)));
             unmapped = query.unmapped(warehouse);
         }
         PrintWriter out = spec.commandLine().getOut();
@@ -118,6 +120,13 @@ final class UsageCommand implements Callable<Integer> {
         out.flush();
         unmapped.ifPresent(this::warn);
         return ExitCode.DONE;
+    }
+
+    private static Registry inForce(Warehouse warehouse) {
+        return new RegistryLog(warehouse)
+                .latest()
+                .map(RegistryCommand::parse)
+                .orElse(Registry.EMPTY);
     }
 
     private void warn(UsageQuery.Unmapped unmapped) {

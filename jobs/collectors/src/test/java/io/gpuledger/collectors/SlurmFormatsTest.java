@@ -74,6 +74,94 @@ class SlurmFormatsTest {
         assertThat(r.getEndMs() != null).isEqualTo(ended);
     }
 
+    @ParameterizedTest
+    @CsvSource(
+            delimiter = ';',
+            nullValues = "null",
+            value = {
+                "90;5400000",
+                "{\"set\":true,\"infinite\":false,\"number\":1440};86400000",
+                "{\"set\":false,\"infinite\":true,\"number\":0};-1",
+                "{\"set\":false,\"infinite\":false,\"number\":0};null",
+                "4294967295;-1",
+                "4294967294;null",
+                "{\"set\":true,\"infinite\":false,\"number\":99999999999};-1",
+                "1.5;null"
+            })
+    void time_limits_of_the_controllers_and_of_accounting_s_json(String shown, Long ms)
+            throws Exception {
+        Collected polled =
+                json(
+                        "{\"job_id\":7,\"job_state\":\"RUNNING\",\"nodes\":\"n1\","
+                                + "\"start_time\":1700000000,\"time_limit\":"
+                                + shown
+                                + "}",
+                        "");
+        assertThat(polled.jobs).extracting(JobSnapshotRecord::getTimeLimitMs).containsExactly(ms);
+        Collected accounted =
+                json(
+                        "{\"job_id\":7,\"state\":{\"current\":[\"RUNNING\"]},\"nodes\":\"n1\","
+                                + "\"time\":{\"start\":1700000000,\"end\":0,\"limit\":"
+                                + shown
+                                + "},\"tres\":{\"allocated\":[]}}",
+                        "");
+        assertThat(accounted.jobs)
+                .extracting(JobSnapshotRecord::getTimeLimitMs)
+                .containsExactly(ms);
+    }
+
+    @ParameterizedTest
+    @CsvSource(
+            nullValues = "null",
+            value = {
+                "1-12:30:15,131415000",
+                "00:05:00,300000",
+                "UNLIMITED,-1",
+                "Partition_Limit,null",
+                "soon,null"
+            })
+    void time_limits_of_scontrol_and_sacct(String shown, Long ms) throws Exception {
+        Collected polled =
+                Collected.text(
+                        dir,
+                        "1700000100.txt",
+                        "JobId=7 JobName=x UserId=u(1) GroupId=g(1) JobState=RUNNING"
+                                + " StartTime=2023-11-14T22:13:20 TimeLimit="
+                                + shown
+                                + " NodeList=n1\n",
+                        "UTC");
+        assertThat(polled.deadLetters).isEmpty();
+        assertThat(polled.jobs).extracting(JobSnapshotRecord::getTimeLimitMs).containsExactly(ms);
+        for (String column : List.of("Timelimit", "TimelimitRaw")) {
+            Collected accounted =
+                    Collected.text(
+                            dir,
+                            "rows.psv",
+                            HEADER.replace("JobName", column)
+                                    + "7|2023-11-14T22:13:20|Unknown|RUNNING|n1||"
+                                    + shown
+                                    + "\n",
+                            "UTC");
+            assertThat(accounted.jobs)
+                    .extracting(JobSnapshotRecord::getTimeLimitMs)
+                    .containsExactly(ms);
+        }
+    }
+
+    @Test
+    void the_raw_time_limit_is_minutes() throws Exception {
+        Collected c =
+                Collected.text(
+                        dir,
+                        "rows.psv",
+                        HEADER.replace("JobName", "TimelimitRaw")
+                                + "7|2023-11-14T22:13:20|Unknown|RUNNING|n1||90\n",
+                        "UTC");
+        assertThat(c.jobs)
+                .extracting(JobSnapshotRecord::getTimeLimitMs)
+                .containsExactly(5_400_000L);
+    }
+
     @Test
     void a_job_cancelled_in_the_queue_never_started() throws Exception {
         JobSnapshotRecord r = controllerJob("\"CANCELLED\"", "");

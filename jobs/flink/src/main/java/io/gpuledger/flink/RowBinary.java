@@ -1,5 +1,6 @@
 package io.gpuledger.flink;
 
+import io.gpuledger.core.run.Holding;
 import io.gpuledger.core.run.Run;
 import io.gpuledger.core.usage.UsageRow;
 import io.gpuledger.schemas.DeadLetterRecord;
@@ -119,10 +120,20 @@ public final class RowBinary {
         b.longs(run.scheduled(), Run.ScheduledSpan::startMs);
         b.longs(run.scheduled(), Run.ScheduledSpan::endMs);
         b.numbers(run.scheduled(), Run.ScheduledSpan::gpus, 4);
+        b.strings(gpuTypes(run), type -> type);
         b.octet(withdrawn ? 1 : 0);
         b.number(inputDigest, 8);
         b.number(revision, 8);
         return Arrays.copyOf(b.bytes, b.length);
+    }
+
+    private static List<String> gpuTypes(Run run) {
+        return run.holdings().stream()
+                .map(Holding::gresType)
+                .filter(type -> !type.isEmpty())
+                .distinct()
+                .sorted()
+                .toList();
     }
 
     /** A row of {@code dead_letters}. */

@@ -27,6 +27,7 @@ public enum SinkTable {
                     "scheduled_start_ms",
                     "scheduled_end_ms",
                     "scheduled_gpus",
+                    "gpu_types",
                     "withdrawn",
                     "input_digest",
                     "revision")),

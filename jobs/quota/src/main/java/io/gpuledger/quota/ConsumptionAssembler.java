@@ -493,6 +493,13 @@ public final class ConsumptionAssembler
         if (further) {
             compared = ConsumptionState.of(before.toCore());
             compared.limitMs = now.limitMs;
+            // While it is suspended its time limit moves on with every poll.
+            long moved = now.allowedToMs - before.allowedToMs;
+            if (before.allowedToMs != Long.MIN_VALUE
+                    && moved > 0
+                    && moved < settings.schedulerGapMs() / 2) {
+                compared.allowedToMs = now.allowedToMs;
+            }
         }
         return !compared.toCore().equals(now.toCore());
     }

@@ -12,6 +12,10 @@ public final class ConsumptionState {
     public String runId = "";
     public boolean open;
     public long limitMs;
+
+    /** Since state version 2; before no time limit was known. */
+    public long allowedToMs = Long.MIN_VALUE;
+
     public int flags;
     public long[] fromMs = new long[0];
     public long[] toMs = new long[0];
@@ -26,6 +30,7 @@ public final class ConsumptionState {
         state.runId = consumption.runId();
         state.open = consumption.isOpen();
         state.limitMs = consumption.limitMs();
+        state.allowedToMs = consumption.allowedToMs();
         state.flags = consumption.flags();
         List<Stretch> stretches = consumption.stretches();
         state.fromMs = stretches.stream().mapToLong(Stretch::fromMs).toArray();
@@ -56,6 +61,7 @@ public final class ConsumptionState {
             stretches.add(
                     new Stretch(fromMs[i], toMs[i], numerator[i], denominator[i], weightMilli[i]));
         }
-        return new Consumption(grantId, cluster, runId, open, limitMs, stretches, flags);
+        return new Consumption(
+                grantId, cluster, runId, open, limitMs, allowedToMs, stretches, flags);
     }
 }

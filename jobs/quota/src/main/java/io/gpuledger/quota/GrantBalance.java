@@ -7,6 +7,7 @@ import io.gpuledger.core.quota.GrantQuota;
 import io.gpuledger.core.quota.Position;
 import io.gpuledger.core.quota.QuotaState;
 import io.gpuledger.core.quota.Standing;
+import io.gpuledger.core.quota.Usage;
 import io.gpuledger.core.registry.Action;
 import io.gpuledger.core.registry.Effective;
 import io.gpuledger.core.registry.Registry;
@@ -344,14 +345,16 @@ public final class GrantBalance extends KeyedProcessFunction<String, GrantInput,
         boolean isNew = false;
         long next = Long.MAX_VALUE;
         if (quota != null) {
-            Optional<Decision> due = quota.decide(grant.standing(), usage, now);
+            Usage counted =
+                    quota.grant().enforcement().countsCommitted() ? usage.withCommitted() : usage;
+            Optional<Decision> due = quota.decide(grant.standing(), counted, now);
             isNew = due.isPresent();
             grant.keep(
                     due.isPresent()
                             ? due.get().standing()
-                            : quota.standing(grant.standing(), usage, now));
+                            : quota.standing(grant.standing(), counted, now));
             due.ifPresent(d -> publish(record(grantId, d, grant, usage), context, out));
-            next = quota.nextInstant(grant.standing(), usage, now);
+            next = quota.nextInstant(grant.standing(), counted, now);
         } else if (!grant.action.equals(Action.ALLOW.name())) {
             isNew = true;
             Decision released = released(grant, usage, now);
@@ -438,6 +441,7 @@ public final class GrantBalance extends KeyedProcessFunction<String, GrantInput,
                 .setBudgetGpuUs(decision.position().budgetGpuUs())
                 .setSettledGpuUs(grant.settledGpuUs)
                 .setRunningGpuUs(usage.running(decision.decidedAtMs()))
+                .setCommittedGpuUs(usage.committed())
                 .setDryRun(standing.dryRun())
                 .setReason(decision.reason())
                 .build();
@@ -469,7 +473,7 @@ public final class GrantBalance extends KeyedProcessFunction<String, GrantInput,
                 quota != null && quota.plan().isLimited(),
                 grant.settledGpuUs,
                 usage.running(now),
-                0,
+                usage.committed(),
                 gpus,
                 runs,
                 burnt,

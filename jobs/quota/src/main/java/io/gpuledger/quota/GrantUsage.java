@@ -52,6 +52,36 @@ final class GrantUsage implements Usage {
         return sum;
     }
 
+    /** What runs that go on may still use by their time limits. */
+    long committed() {
+        long sum = 0;
+        for (Consumption run : open) {
+            sum = Stretch.sum(sum, run.committed(nowMs));
+        }
+        return sum;
+    }
+
+    /**
+     * The same use, but from now on what runs may still take counts as taken. It stays the same
+     * while a run goes on, for as much as it uses is not committed any more.
+     */
+    Usage withCommitted() {
+        List<Long> claims = new ArrayList<>();
+        for (Consumption run : open) {
+            claims.add(Stretch.sum(run.until(nowMs), run.committed(nowMs)));
+        }
+        return at -> {
+            if (at < nowMs) {
+                return until(at);
+            }
+            long sum = settled(at);
+            for (int i = 0; i < open.size(); i++) {
+                sum = Stretch.sum(sum, Math.max(open.get(i).until(at), claims.get(i)));
+            }
+            return sum;
+        };
+    }
+
     private long settled(long instantMs) {
         int cut = Arrays.binarySearch(state.cuts, instantMs);
         if (cut >= 0) {

@@ -65,10 +65,7 @@ public final class QuotaGraph {
                 .sinkTo(decisions)
                 .uid(DECISIONS_UID)
                 .name(DECISIONS_UID);
-        balances.union(
-                        consumption.getSideOutput(ConsumptionAssembler.ROWS),
-                        jobs.getSideOutput(QuotaRouter.ROWS),
-                        registries.getSideOutput(RegistryNews.ROWS))
+        balances.union(consumption.getSideOutput(ConsumptionAssembler.ROWS))
                 .sinkTo(rows)
                 .uid(SINK_UID)
                 .name(SINK_UID);

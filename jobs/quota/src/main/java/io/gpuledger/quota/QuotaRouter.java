@@ -1,7 +1,6 @@
 package io.gpuledger.quota;
 
 import io.gpuledger.flink.KafkaWireSource;
-import io.gpuledger.flink.SinkRow;
 import io.gpuledger.flink.WireMessage;
 import io.gpuledger.flink.WireType;
 import io.gpuledger.flink.records.RecordDecoder;
@@ -13,7 +12,6 @@ import io.gpuledger.schemas.HostSnapshotRecord;
 import io.gpuledger.schemas.JobSnapshotRecord;
 import io.gpuledger.schemas.SchedulerHeartbeatRecord;
 import java.io.IOException;
-import java.time.Instant;
 import java.util.List;
 import org.apache.flink.api.common.functions.OpenContext;
 import org.apache.flink.api.common.typeinfo.TypeInformation;
@@ -22,13 +20,15 @@ import org.apache.flink.streaming.api.functions.ProcessFunction;
 import org.apache.flink.util.Collector;
 import org.apache.flink.util.OutputTag;
 
-/** Decodes what the scheduler's collectors write; what cannot be used is a dead letter. */
+/**
+ * Decodes what the scheduler's collectors write. A record that cannot be used is counted here and
+ * nothing more: the attribution job reads the same topics by the same rules and writes the dead
+ * letter, and one record has one.
+ */
 public final class QuotaRouter extends ProcessFunction<WireMessage, JobFact> {
     public static final String UID = "route-scheduler-records"; // its name in every savepoint
     public static final OutputTag<ClusterNews> NEWS =
             new OutputTag<>("cluster-news", TypeInformation.of(ClusterNews.class));
-    public static final OutputTag<SinkRow> ROWS =
-            new OutputTag<>("router-rows", TypeInformation.of(SinkRow.class));
 
     private static final long serialVersionUID = 1L;
 
@@ -76,33 +76,23 @@ public final class QuotaRouter extends ProcessFunction<WireMessage, JobFact> {
             throws Exception {
         read.inc();
         WireType type = WireType.of(message.value);
-        if (type == null || type == WireType.HOST_SCRAPE) {
-            deadLetter(
-                    message,
-                    "UNREADABLE",
-                    "%d bytes that begin with no header of a scheduler's record"
-                            .formatted(message.value.length),
-                    context);
+        if (type == null) {
+            deadLettered.inc();
+            return;
+        }
+        if (type == WireType.HOST_SCRAPE) {
+            ignored.inc(); // the attribution job uses it here too
             return;
         }
         long observedAt = WireType.observedAtMs(message.value);
         if (KafkaWireSource.isFuture(observedAt, message, settings.futureMs())) {
-            deadLetter(
-                    message,
-                    "FUTURE",
-                    "observed at %s, but Kafka got it at %s: check the clock of its host"
-                            .formatted(
-                                    Instant.ofEpochMilli(observedAt),
-                                    Instant.ofEpochMilli(message.timestampMs)),
-                    context);
+            deadLettered.inc();
             return;
         }
         try {
             route(type, message, context, out);
-        } catch (RecordDecoder.UnreadableException e) {
-            deadLetter(message, "UNREADABLE", String.valueOf(e.getMessage()), context);
-        } catch (RefusedRecordException e) {
-            deadLetter(message, e.reason(), e.detail(), context);
+        } catch (RecordDecoder.UnreadableException | RefusedRecordException e) {
+            deadLettered.inc();
         }
     }
 
@@ -185,13 +175,5 @@ public final class QuotaRouter extends ProcessFunction<WireMessage, JobFact> {
                                 .setReservations(List.of())
                                 .build());
         return news;
-    }
-
-    private void deadLetter(WireMessage message, String reason, String detail, Context context) {
-        deadLettered.inc();
-        context.output(
-                ROWS,
-                QuotaLetters.ofRecord(
-                        reason, detail, message, context.timerService().currentProcessingTime()));
     }
 }

@@ -183,6 +183,52 @@ class GrantBalanceTest {
     }
 
     @Test
+    void what_time_limits_leave_counts_where_the_grant_says_so_and_is_shown_everywhere()
+            throws Exception {
+        for (boolean counts : new boolean[] {true, false}) {
+            QuotaRun.Topic topic = new QuotaRun.Topic("committed");
+            String registry = registry(8_000_000_000L, 0);
+            if (counts) {
+                registry = registry.replace("\"dry_run\"", "\"committed\":true,\"dry_run\"");
+            }
+            try (QuotaRun run = begin(topic, null, NOW_MS)) {
+                run.registry(1, registry);
+                // 8 GPUs for at most 900 s: 7.2 of the budget's 8 thousand GPU seconds.
+                run.input(
+                        GrantInput.of(
+                                GrantInput.CONSUMPTION,
+                                ConsumptionState.of(open("run", NOW_MS, 8, NOW_MS + 900_000))));
+                run.watermark(NOW_MS);
+                run.clock(NOW_MS + 1_000);
+                QuotaRun.StateRow row =
+                        java.util.Objects.requireNonNull(run.states().get("g"), "written");
+                assertThat(row.usedGpuUs() + row.committedGpuUs()).isEqualTo(7_200_000_000L);
+                assertThat(row.committedGpuUs()).isPositive();
+                assertThat(topic.all().stream().map(d -> d.getState().name()))
+                        .isEqualTo(counts ? List.of("WARNING") : List.of());
+                // It goes on beyond its limit, as Slurm lets it for a while.
+                for (long at = NOW_MS + 1_000; at <= NOW_MS + 955_000; at += 1_000) {
+                    run.clock(at);
+                }
+                assertThat(topic.all())
+                        .extracting(d -> d.getState().name(), d -> d.getEffectiveAtMs() - NOW_MS)
+                        .contains(org.assertj.core.groups.Tuple.tuple("CRITICAL", 950_000L));
+                if (counts) {
+                    assertThat(topic.all().get(0).getCommittedGpuUs()).isPositive();
+                }
+                run.input(
+                        GrantInput.of(
+                                GrantInput.CONSUMPTION,
+                                ConsumptionState.of(closed("run", NOW_MS, NOW_MS + 300_000, 8))));
+                run.clock(NOW_MS + 960_000);
+                assertThat(topic.all().get(topic.all().size() - 1).getAction().name())
+                        .as("it turns out to have ended early")
+                        .isEqualTo("ALLOW");
+            }
+        }
+    }
+
+    @Test
     void a_grant_that_the_registry_forgets_is_released() throws Exception {
         QuotaRun.Topic topic = new QuotaRun.Topic("gone");
         try (QuotaRun run = begin(topic, null, NOW_MS)) {
@@ -221,7 +267,8 @@ class GrantBalanceTest {
         long to = Math.min(NOW_MS, from + random.nextInt(5 * 3_600_000));
         int kind = random.nextInt(4);
         if (kind == 0) {
-            return new Consumption("g", "c", runId, false, Span.OPEN_END, List.of(), 0);
+            return new Consumption(
+                    "g", "c", runId, false, Span.OPEN_END, Long.MIN_VALUE, List.of(), 0);
         }
         return kind == 1
                 ? open(runId, from, 1 + random.nextInt(8))
@@ -235,17 +282,23 @@ class GrantBalanceTest {
                 runId,
                 false,
                 Span.OPEN_END,
+                Long.MIN_VALUE,
                 List.of(new Stretch(from, to, gpus, 1, 1_000)),
                 0);
     }
 
     private static Consumption open(String runId, long from, int gpus) {
+        return open(runId, from, gpus, Long.MIN_VALUE);
+    }
+
+    private static Consumption open(String runId, long from, int gpus, long allowedTo) {
         return new Consumption(
                 "g",
                 "c",
                 runId,
                 true,
                 Span.OPEN_END - 1,
+                allowedTo,
                 List.of(new Stretch(from, Span.OPEN_END, gpus, 1, 1_000)),
                 0);
     }
@@ -279,6 +332,7 @@ class GrantBalanceTest {
                                                 Action.REFUSE,
                                                 Action.REFUSE,
                                                 0,
+                                                false,
                                                 false))),
                         List.of(),
                         List.of(),

@@ -43,7 +43,13 @@ final class QuotaRun implements AutoCloseable {
 
     /** Part of a row of {@code quota_state}. */
     record StateRow(
-            String state, String action, long budgetGpuUs, long usedGpuUs, long settledGpuUs) {}
+            String state,
+            String action,
+            long budgetGpuUs,
+            long usedGpuUs,
+            long settledGpuUs,
+            long runningGpuUs,
+            long committedGpuUs) {}
 
     /** What a topic would keep over a restart; shared by attempts. */
     static final class Topic implements PublishedDecisions {
@@ -140,7 +146,6 @@ final class QuotaRun implements AutoCloseable {
         for (ClusterNews news : drain(router, QuotaRouter.NEWS)) {
             assembler.processBroadcastElement(news, 0);
         }
-        rows.addAll(drain(router, QuotaRouter.ROWS));
         for (JobFact fact : router.extractOutputValues()) {
             assembler.processElement(fact, 0);
         }
@@ -265,7 +270,14 @@ final class QuotaRun implements AutoCloseable {
                 in.getLong();
                 last.put(
                         grant,
-                        new StateRow(state, action, in.getLong(), in.getLong(), in.getLong()));
+                        new StateRow(
+                                state,
+                                action,
+                                in.getLong(),
+                                in.getLong(),
+                                in.getLong(),
+                                in.getLong(),
+                                in.getLong()));
             }
         }
         return last;

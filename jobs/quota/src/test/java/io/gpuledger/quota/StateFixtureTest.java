@@ -34,7 +34,7 @@ import org.junit.jupiter.api.condition.EnabledIfSystemProperty;
  * written again, and what {@link #first} and {@link #second} play stays what it is.
  */
 class StateFixtureTest {
-    private static final List<String> RELEASED = List.of("v1");
+    private static final List<String> RELEASED = List.of("v1", "v2");
     private static final Path SAVEPOINTS = Path.of("src/test/resources/savepoints");
     private static final long START_MS = 1_795_000_020_000L;
     private static final QuotaSettings SETTINGS = QuotaSettings.standard(1);

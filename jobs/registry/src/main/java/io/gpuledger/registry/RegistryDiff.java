@@ -173,13 +173,14 @@ public final class RegistryDiff {
     }
 
     private static String enforcement(Enforcement e) {
-        return "warning %s, critical %s, exhausted %s, expired %s, grace %d s%s"
+        return "warning %s, critical %s, exhausted %s, expired %s, grace %d s%s%s"
                 .formatted(
                         e.onWarning(),
                         e.onCritical(),
                         e.onExhausted(),
                         e.onExpired(),
                         e.graceMs() / 1_000,
+                        e.countsCommitted() ? ", committed counts" : "",
                         e.dryRun() ? ", dry run" : "")
                 .toLowerCase(Locale.ROOT);
     }

@@ -64,7 +64,7 @@ final class RegistryReader {
             List.of("kind", "at", "gpu_hours", "gpu_us", "expires", "grant", "note");
     static final List<String> THRESHOLDS = List.of("warning", "critical", "hysteresis");
     static final List<String> ENFORCEMENT =
-            List.of("warning", "critical", "exhausted", "expired", "grace", "dry_run");
+            List.of("warning", "critical", "exhausted", "expired", "grace", "committed", "dry_run");
     static final List<String> ACCOUNT =
             List.of("cluster", "account", "user", "partition", "qos", "grant", "from", "to");
     static final List<String> POLICY =
@@ -363,6 +363,7 @@ final class RegistryReader {
                         map.word("exhausted", ACTIONS, standard.onExhausted()),
                         map.word("expired", ACTIONS, standard.onExpired()),
                         map.lengthMs("grace", standard.graceMs()),
+                        map.yes("committed", standard.countsCommitted()),
                         map.yes("dry_run", standard.dryRun()));
     }
 

@@ -115,6 +115,10 @@ public final class RegistryText {
         map.put("exhausted", word(enforcement.onExhausted()));
         map.put("expired", word(enforcement.onExpired()));
         map.put("grace", enforcement.graceMs() / 1_000 + "s");
+        if (enforcement.countsCommitted()) {
+            // Only then: the text of a registry that an earlier release applied stays the same.
+            map.put("committed", true);
+        }
         map.put("dry_run", enforcement.dryRun());
         return map;
     }

@@ -37,6 +37,7 @@ final class AccountingJobJson {
         r.setEndMs(AccountingRows.isClosed(state, end) ? end : null);
         r.setStartMs(trueStart(start, r.getEndMs(), elapsed, suspended, time));
         r.setSuspendedTotalMs(suspended);
+        r.setTimeLimitMs(TimeLimits.json(time.path("limit"), pass));
         r.setRestartCount(JsonValues.integer(n.path("restart_cnt")));
         r.setAccount(either(n.path("account"), n.path("association").path("account")));
         r.setUser(either(n.path("user"), n.path("association").path("user")));

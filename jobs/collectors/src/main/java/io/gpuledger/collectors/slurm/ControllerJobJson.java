@@ -36,6 +36,7 @@ final class ControllerJobJson {
         r.setRunningBeforeSuspendMs(
                 suspended == null ? null : JsonValues.duration(n.path("pre_sus_time")));
         r.setResizedAtMs(JsonValues.time(n.path("resize_time")));
+        r.setTimeLimitMs(TimeLimits.json(n.path("time_limit"), pass));
         pass.seen(JsonValues.time(n.path("last_sched_evaluation")));
         pass.use(r);
     }

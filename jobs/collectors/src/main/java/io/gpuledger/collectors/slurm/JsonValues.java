@@ -14,7 +14,7 @@ final class JsonValues {
     /** Slurm's 32-bit marks for "not set" and "infinite", which old parsers pass on as numbers. */
     private static final long NO_VALUE = 0xfffffffeL;
 
-    private static final long INFINITE = 0xffffffffL;
+    static final long INFINITE = 0xffffffffL;
 
     private JsonValues() {}
 

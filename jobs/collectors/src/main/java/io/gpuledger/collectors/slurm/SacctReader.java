@@ -104,6 +104,7 @@ final class SacctReader implements FormatReader {
         r.setState(state);
         JobFields.times(r, times);
         r.setSuspendedTotalMs(suspended);
+        r.setTimeLimitMs(TimeLimits.sacct(v, pass));
         r.setAccount(text(v, "account"));
         r.setUser(text(v, "user"));
         r.setPartition(text(v, "partition"));

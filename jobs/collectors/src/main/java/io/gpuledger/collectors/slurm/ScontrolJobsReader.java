@@ -38,6 +38,7 @@ final class ScontrolJobsReader implements FormatReader {
         r.setSuspendAtMs(times.suspendedAt());
         boolean stopped = times.suspendedAt() != null && t.get("SecsPreSuspend") != null;
         r.setRunningBeforeSuspendMs(stopped ? (Long) PolledTimes.before(t) : null);
+        r.setTimeLimitMs(TimeLimits.text(t.get("TimeLimit"), pass));
         pass.seen(SlurmTime.earliest(t.get("LastSchedEval"), pass.zone()));
         pass.use(r);
     }

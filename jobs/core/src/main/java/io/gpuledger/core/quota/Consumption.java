@@ -8,6 +8,7 @@ import java.util.List;
  *
  * @param limitMs nothing is counted from here on: of an open run how far it may be thought to hold
  *     on without being heard of, else {@link Span#OPEN_END}
+ * @param allowedToMs when the time limit of an open run is over, {@link Long#MIN_VALUE} without one
  * @param flags bits of {@link io.gpuledger.core.run.RunFlag}
  */
 public record Consumption(
@@ -16,6 +17,7 @@ public record Consumption(
         String runId,
         boolean isOpen,
         long limitMs,
+        long allowedToMs,
         List<Stretch> stretches,
         int flags)
         implements Usage {
@@ -34,6 +36,21 @@ public record Consumption(
             sum = Stretch.sum(sum, stretch.gpuUsUntil(at));
         }
         return sum;
+    }
+
+    /**
+     * What an open run may still use if it lasts as long as it may. Nothing without a time limit,
+     * and nothing of a run that is not thought to hold on.
+     */
+    public long committed(long nowMs) {
+        if (!isOpen || nowMs >= limitMs || allowedToMs <= nowMs) {
+            return 0;
+        }
+        long all = 0;
+        for (Stretch stretch : stretches) {
+            all = Stretch.sum(all, stretch.gpuUsUntil(allowedToMs));
+        }
+        return all - until(nowMs);
     }
 
     /** Held GPU time before an instant, whatever its weight. */

@@ -58,9 +58,20 @@ public final class RunConsumption {
                                         run.runId(),
                                         run.isOpen(),
                                         limit,
+                                        all.allowedTo(),
                                         joined(stretches),
                                         run.flags())));
         return found;
+    }
+
+    /** Slurm's clock of a time limit stands still while a run is suspended. */
+    private long allowedTo() {
+        if (!run.isOpen() || run.timeLimitMs() == Run.NO_LIMIT) {
+            return Long.MIN_VALUE;
+        }
+        return run.startMs()
+                + run.timeLimitMs()
+                + Span.lengthWithin(run.suspensions(), run.startMs(), run.heldEndMs());
     }
 
     private void add(Holding holding) {

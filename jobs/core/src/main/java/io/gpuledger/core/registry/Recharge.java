@@ -1,12 +1,12 @@
 package io.gpuledger.core.registry;
 
 import io.gpuledger.core.usage.Charge;
-import io.gpuledger.core.usage.ChargeRule;
 import io.gpuledger.core.usage.ChargeSubject;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.TreeMap;
 
 /** What another registry would make of usage that is charged already. */
@@ -16,16 +16,28 @@ public final class Recharge {
     /**
      * Usage as it is charged now.
      *
+     * @param subject its model is the row's
+     * @param placed false for devices without a position
+     * @param run what the ledger has of whose usage it is
      * @param atMs any instant of it; no date of the registry lies within it
      * @param period what it is shown under, a month
      */
     public record Usage(
             ChargeSubject subject,
+            boolean placed,
+            StoredCharge.RunFacts run,
             long atMs,
             String period,
             String grantId,
             long gpuMs,
-            long chargedGpuUs) {}
+            long chargedGpuUs) {
+        /** Whether it would be charged otherwise; not, where that is not known. */
+        public boolean differs(StoredCharge rule) {
+            return rule.at(subject, placed, run, atMs)
+                    .map(c -> !c.grantId().equals(grantId) || c.chargedGpuUs(gpuMs) != chargedGpuUs)
+                    .orElse(false);
+        }
+    }
 
     /** Held GPU time and what is charged for it. */
     public record Sum(long gpuMs, long chargedGpuUs) {
@@ -44,24 +56,39 @@ public final class Recharge {
         }
     }
 
+    /**
+     * What it comes to.
+     *
+     * @param lines grants and periods, sorted
+     * @param undecidedGpuMs GPU time that keeps its charge, for the rows do not tell what that
+     *     would depend on
+     */
+    public record Effect(List<Line> lines, long undecidedGpuMs) {
+        /** Those of the lines that change. */
+        public List<Line> differing() {
+            return lines.stream().filter(Line::differs).toList();
+        }
+    }
+
     private record Key(String grantId, String period) {}
 
     /**
-     * Grants and periods, sorted. GPU time passes between grants and stays the same in all; what is
-     * charged for it may change.
+     * GPU time passes between grants and stays the same in all; what is charged for it may change.
      */
-    public static List<Line> of(List<Usage> usage, ChargeRule rule) {
+    public static Effect of(List<Usage> usage, StoredCharge rule) {
         Comparator<Key> order = Comparator.comparing(Key::grantId).thenComparing(Key::period);
         Map<Key, Sum> now = new TreeMap<>(order);
         Map<Key, Sum> then = new TreeMap<>(order);
+        long undecided = 0;
         for (Usage one : usage) {
-            Charge charge = rule.at(one.subject(), one.atMs());
+            Optional<Charge> charge = rule.at(one.subject(), one.placed(), one.run(), one.atMs());
+            undecided += charge.isEmpty() ? one.gpuMs() : 0;
             add(now, new Key(one.grantId(), one.period()), one.gpuMs(), one.chargedGpuUs());
             add(
                     then,
-                    new Key(charge.grantId(), one.period()),
+                    new Key(charge.map(Charge::grantId).orElse(one.grantId()), one.period()),
                     one.gpuMs(),
-                    charge.chargedGpuUs(one.gpuMs()));
+                    charge.map(c -> c.chargedGpuUs(one.gpuMs())).orElse(one.chargedGpuUs()));
         }
         Map<Key, Sum> keys = new TreeMap<>(order);
         keys.putAll(now);
@@ -75,7 +102,7 @@ public final class Recharge {
                             now.getOrDefault(key, Sum.NOTHING),
                             then.getOrDefault(key, Sum.NOTHING)));
         }
-        return lines;
+        return new Effect(lines, undecided);
     }
 
     private static void add(Map<Key, Sum> sums, Key key, long gpuMs, long chargedGpuUs) {

@@ -34,6 +34,7 @@ public record JobSnapshot(
         @Nullable Long suspendAtMs,
         @Nullable Long runningBeforeSuspendMs,
         @Nullable Long resizedAtMs,
+        @Nullable Long timeLimitMs,
         @Nullable ClockDoubt doubt,
         String contentKey) {
 
@@ -109,6 +110,7 @@ public record JobSnapshot(
                 suspendAtMs,
                 runningBeforeSuspendMs,
                 resizedAtMs,
+                timeLimitMs,
                 other,
                 contentKey);
     }

@@ -18,6 +18,8 @@ import org.jspecify.annotations.Nullable;
  *     end
  * @param scheduled the accounting rows as the scheduler charges them
  * @param flags bits of {@link RunFlag}
+ * @param timeLimitMs how long it may last, time suspended apart; {@link #NO_LIMIT} when it has no
+ *     limit, or none is known
  */
 public record Run(
         String runId,
@@ -38,7 +40,11 @@ public record Run(
         List<Span> suspensions,
         Map<String, Long> overheadUntil,
         List<ScheduledSpan> scheduled,
-        int flags) {
+        int flags,
+        long timeLimitMs) {
+
+    /** Of a run that may last for ever, as far as is known. */
+    public static final long NO_LIMIT = -1;
 
     /** One accounting row: GPUs from start to end, as sreport counts it. */
     public record ScheduledSpan(long startMs, long endMs, int gpus) {}

@@ -333,7 +333,21 @@ public final class RunAssembly {
                 suspensions.spans(),
                 overhead,
                 scheduled,
-                flags);
+                flags,
+                timeLimit(evidence));
+    }
+
+    /** A limit may be changed while the run goes on: who said it last is right. */
+    private static long timeLimit(List<JobSnapshot> evidence) {
+        JobSnapshot last = null;
+        for (JobSnapshot s : evidence) {
+            if (s.timeLimitMs() != null
+                    && (last == null || JobSnapshot.RECENCY.compare(s, last) > 0)) {
+                last = s;
+            }
+        }
+        Long limit = last == null ? null : last.timeLimitMs();
+        return limit == null ? Run.NO_LIMIT : limit;
     }
 
     /**

@@ -250,6 +250,7 @@ class GrantQuotaPropertyTest {
                         Action.REFUSE,
                         Action.REFUSE,
                         random.nextInt(2) * 7_001L,
+                        false,
                         random.nextBoolean()));
     }
 

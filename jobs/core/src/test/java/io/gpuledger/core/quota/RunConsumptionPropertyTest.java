@@ -57,6 +57,41 @@ class RunConsumptionPropertyTest {
     }
 
     @Test
+    void what_is_committed_is_the_sum_over_every_millisecond_that_the_time_limit_leaves() {
+        int committed = 0;
+        for (int seed = 0; seed < SEEDS; seed++) {
+            Random random = new Random(seed);
+            Charging charging = new Charging(registry(random));
+            Run run = run(random);
+            long now = random.nextInt((int) END_MS + 30_000);
+            long suspended = 0;
+            for (Span s : run.suspensions()) {
+                suspended += s.lengthMs();
+            }
+            long allowed = run.startMs() + run.timeLimitMs() + suspended;
+            boolean goesOn =
+                    run.isOpen()
+                            && run.timeLimitMs() >= 0
+                            && now < run.heldEndMs() + UNHEARD_MS
+                            && allowed > now;
+            Map<String, Long> expected = new TreeMap<>();
+            if (goesOn) {
+                expected.putAll(scan(run, charging, allowed, allowed));
+                scan(run, charging, now).forEach((g, us) -> expected.merge(g, -us, Long::sum));
+                expected.values().removeIf(v -> v == 0);
+            }
+
+            Map<String, Long> amounts = new TreeMap<>();
+            RunConsumption.of("c", run, charging, Cards.UNKNOWN, UNHEARD_MS)
+                    .forEach((grant, c) -> amounts.put(grant, c.committed(now)));
+            amounts.values().removeIf(v -> v == 0);
+            assertThat(amounts).as("seed %d", seed).isEqualTo(expected);
+            committed += amounts.isEmpty() ? 0 : 1;
+        }
+        assertThat(committed).isGreaterThan(SEEDS / 20);
+    }
+
+    @Test
     void changing_the_registry_moves_gpu_time_and_loses_none() {
         for (int seed = 0; seed < SEEDS; seed++) {
             Random random = new Random(seed);
@@ -93,8 +128,12 @@ class RunConsumptionPropertyTest {
 
     /** Looks at each millisecond by itself; charges are whole minutes, so they are asked once. */
     private static Map<String, Long> scan(Run run, Charging charging, long at) {
+        return scan(run, charging, at, run.heldEndMs() + UNHEARD_MS);
+    }
+
+    private static Map<String, Long> scan(Run run, Charging charging, long at, long heardTo) {
         Map<String, Long> sums = new TreeMap<>();
-        long limit = run.isOpen() ? Math.min(at, run.heldEndMs() + UNHEARD_MS) : at;
+        long limit = run.isOpen() ? Math.min(at, heardTo) : at;
         for (Holding holding : run.holdings()) {
             Map<String, Charge> asked = new HashMap<>();
             boolean last = holding.endMs() == run.heldEndMs();
@@ -232,6 +271,7 @@ class RunConsumptionPropertyTest {
                 suspensions,
                 Map.of("n0", end + random.nextInt(30_000)),
                 List.of(),
-                open ? RunFlag.OPEN.bit() : 0);
+                open ? RunFlag.OPEN.bit() : 0,
+                random.nextInt(3) == 0 ? Run.NO_LIMIT : random.nextInt(200_000));
     }
 }

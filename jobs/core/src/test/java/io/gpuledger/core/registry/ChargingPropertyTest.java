@@ -194,6 +194,8 @@ class ChargingPropertyTest {
                 usage.add(
                         new Recharge.Usage(
                                 subject,
+                                true,
+                                new StoredCharge.RunFacts("", List.of(), true),
                                 at,
                                 period,
                                 was.grantId(),
@@ -203,7 +205,7 @@ class ChargingPropertyTest {
                 held += gpuMs;
             }
 
-            List<Recharge.Line> lines = Recharge.of(usage, new Charging(after));
+            List<Recharge.Line> lines = Recharge.of(usage, new StoredCharge(after)).lines();
 
             Map<String, Long> then = new HashMap<>();
             lines.forEach(l -> then.put(l.grantId() + l.period(), l.then().chargedGpuUs()));
@@ -214,6 +216,56 @@ class ChargingPropertyTest {
                     .as("seed %d", seed)
                     .isEqualTo(expected.values().stream().mapToLong(Long::longValue).sum());
         }
+    }
+
+    @Test
+    void what_a_stored_row_does_not_tell_is_not_guessed() {
+        int undecided = 0;
+        int decided = 0;
+        for (int seed = 0; seed < SEEDS; seed++) {
+            Random random = new Random(seed);
+            Registry registry = registry(random);
+            ChargeSubject subject = subject(random);
+            long at = random.nextInt(MINUTES) * MINUTE_MS;
+            List<String> types = new ArrayList<>();
+            for (String type : List.of("h100", "a100", "other")) {
+                if (random.nextBoolean()) {
+                    types.add(type);
+                }
+            }
+            java.util.Set<Charge> possible = new java.util.HashSet<>();
+            for (String type : types.isEmpty() ? List.of("") : types) {
+                possible.add(scan(registry, named(subject, type), at));
+            }
+            var charge =
+                    new StoredCharge(registry)
+                            .at(
+                                    named(subject, ""),
+                                    false,
+                                    new StoredCharge.RunFacts(subject.endState(), types, true),
+                                    at);
+            if (possible.size() == 1) {
+                assertThat(charge).as("seed %d", seed).contains(possible.iterator().next());
+                decided++;
+            } else {
+                assertThat(charge).as("seed %d", seed).isEmpty();
+                undecided++;
+            }
+        }
+        assertThat(decided).isPositive();
+        assertThat(undecided).isPositive();
+    }
+
+    private static ChargeSubject named(ChargeSubject s, String model) {
+        return new ChargeSubject(
+                s.cluster(),
+                s.account(),
+                s.user(),
+                s.partition(),
+                s.qos(),
+                model,
+                s.bucket(),
+                s.endState());
     }
 
     /** The definition, word by word: no index, no order, one instant. */

@@ -482,6 +482,7 @@ class RunAssemblyTest {
                 s.suspendAtMs(),
                 s.runningBeforeSuspendMs(),
                 s.resizedAtMs(),
+                s.timeLimitMs(),
                 s.doubt(),
                 s.contentKey() + nodes.size());
     }
@@ -635,6 +636,7 @@ class RunAssemblyTest {
                 ranMs,
                 null,
                 null,
+                null,
                 content);
     }
 
@@ -663,6 +665,7 @@ class RunAssemblyTest {
                 s.suspendAtMs(),
                 s.runningBeforeSuspendMs(),
                 s.resizedAtMs(),
+                s.timeLimitMs(),
                 s.doubt(),
                 s.contentKey() + count);
     }

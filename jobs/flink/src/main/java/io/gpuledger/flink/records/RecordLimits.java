@@ -74,6 +74,10 @@ public final class RecordLimits {
         instant(job + ": resize", r.getResizedAtMs());
         duration(job + ": time suspended", r.getSuspendedTotalMs());
         duration(job + ": time before its suspension", r.getRunningBeforeSuspendMs());
+        Long limit = r.getTimeLimitMs();
+        if (limit != null) {
+            range("BAD_TIME", job + ": time limit in ms", limit, -1, InputLimits.LONGEST_RUN_MS);
+        }
         if (start != null) {
             length(job, start, end == null ? Math.max(start, observed) : end);
         }

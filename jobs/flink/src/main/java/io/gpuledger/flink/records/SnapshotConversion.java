@@ -135,6 +135,7 @@ public final class SnapshotConversion {
                 r.getSuspendAtMs(),
                 r.getRunningBeforeSuspendMs(),
                 r.getResizedAtMs(),
+                r.getTimeLimitMs(),
                 doubt(r.getFlags()),
                 contentKey);
     }
