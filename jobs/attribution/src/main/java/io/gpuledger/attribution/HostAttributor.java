@@ -277,6 +277,7 @@ public final class HostAttributor
                 from = Math.min(from, memory.host.slotLastMs[slot]);
             }
         }
+        memory.forgetExcerptFrom(from);
         memory.takeNext(scrape, applied);
         if (live) {
             touch(memory, from, at, context);
