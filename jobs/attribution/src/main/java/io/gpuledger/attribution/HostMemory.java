@@ -147,6 +147,17 @@ final class HostMemory {
         return snapshots;
     }
 
+    /** A slot that is still to come may have been reserved, or its node down, before. */
+    boolean isToldOfSince(long instantMs) {
+        for (InventoryState said : inventories.values()) {
+            boolean lately = said.lastBefore(Long.MAX_VALUE) >= instantMs;
+            if (lately && !WireConversion.configures(said)) {
+                return true;
+            }
+        }
+        return false;
+    }
+
     /** Of what was said before an instant, the last of each thing that snapshots say counts. */
     void dropInventoriesBefore(long instantMs, boolean onlyConfiguration) {
         long counted = Long.MIN_VALUE;
