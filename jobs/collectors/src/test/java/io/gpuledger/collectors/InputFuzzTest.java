@@ -40,7 +40,7 @@ class InputFuzzTest {
     /** Of each format. */
     private static final int INPUTS = Integer.getInteger("gpuledger.fuzz", 8_000);
 
-    /** Seeds lie closer together than {@link #MOST} times this many inputs would reach. */
+    /** Two starts are further apart than the formats' hashes times {@link #MOST}: none meet. */
     private static final long SEED = 20_261_123 + Long.getLong("gpuledger.from", 0) * (1L << 56);
 
     /** No two formats are damaged alike. */
