@@ -25,6 +25,7 @@ import org.jspecify.annotations.Nullable;
  * time. Nothing in here is shared with the state, which a checkpoint may be writing meanwhile.
  */
 final class HostMemory {
+    private static final long HOUR_MS = 3_600_000;
     private static final int LAYOUTS = 16;
     private static final int MOST_NEXT = 64;
 
@@ -100,7 +101,11 @@ final class HostMemory {
         }
     }
 
-    /** Samples of the hour from an instant on and their neighbours, by the number of the series. */
+    /**
+     * Samples of the hour from an instant on and their neighbours, by the number of the series. The
+     * neighbours are why a later scrape may make it wrong: the first counter after the hour says
+     * what was drawn at its end.
+     */
     record Excerpt(long fromMs, Map<Integer, SampleSeries> series) {}
 
     HostMemory(HostState host) {
@@ -109,6 +114,13 @@ final class HostMemory {
 
     void forgetFacts() {
         facts = null;
+    }
+
+    /** A scrape changes what happened since an instant. */
+    void forgetExcerptFrom(long instantMs) {
+        if (excerpt != null && instantMs < excerpt.fromMs() + HOUR_MS) {
+            excerpt = null;
+        }
     }
 
     void forgetTimeline() {
@@ -133,6 +145,17 @@ final class HostMemory {
                     }
                 });
         return snapshots;
+    }
+
+    /** A slot that is still to come may have been reserved, or its node down, before. */
+    boolean isToldOfSince(long instantMs) {
+        for (InventoryState said : inventories.values()) {
+            boolean lately = said.lastBefore(Long.MAX_VALUE) >= instantMs;
+            if (lately && !WireConversion.configures(said)) {
+                return true;
+            }
+        }
+        return false;
     }
 
     /** Of what was said before an instant, the last of each thing that snapshots say counts. */

@@ -47,6 +47,7 @@ class LiveChargingTest {
     private static final long START_MS = 946_684_800_000L;
     private static final int SHOWN = 5;
     private static final int SCENARIOS = Integer.getInteger("gpuledger.seeds", 24);
+    private static final int ORDERS = Integer.getInteger("gpuledger.orders", 3);
     private static final List<String> GRANTS = List.of("g1", "g2", "g3");
 
     private final List<Scenario> scenarios = new ArrayList<>();
@@ -58,8 +59,8 @@ class LiveChargingTest {
     void backfill() throws Exception {
         scenarios.addAll(ScenarioChoice.of(3_000_000, 3_000_000 + SCENARIOS));
         unmapped = backfill(Registry.EMPTY);
-        first = registry(new Random(1));
-        last = registry(new Random(2));
+        first = registry(new Random(1 + 2L * ScenarioChoice.FROM));
+        last = registry(new Random(2 + 2L * ScenarioChoice.FROM));
     }
 
     private List<SinkRow> backfill(Registry registry) throws Exception {
@@ -142,7 +143,8 @@ class LiveChargingTest {
             throws Exception {
         Map<String, Object> expected = charges(backfill(last));
         assertThat(SinkContents.differences(expected, charges(unmapped))).isNotEmpty();
-        for (int seed = 0; seed < 3; seed++) {
+        for (int n = 0; n < ORDERS; n++) {
+            int seed = ScenarioChoice.FROM + n;
             List<SinkRow> rows = new ArrayList<>();
             Applying applying = new Applying(seed, rows);
             Deliveries.of(Inputs.of(scenarios), fault, seed)

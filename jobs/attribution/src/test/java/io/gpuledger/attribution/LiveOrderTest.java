@@ -63,7 +63,7 @@ class LiveOrderTest {
         for (int n = 0; n < batches.size() * orders; n++) {
             int i = n % batches.size();
             List<SinkRow> rows = new ArrayList<>();
-            int seed = fault.name().hashCode() + n;
+            int seed = fault.name().hashCode() + ScenarioChoice.FROM + n;
             Deliveries deliveries = Deliveries.of(Inputs.of(batches.get(i)), fault, seed);
             deliveries
                     .into(new LiveRun(AttributionSettings.live(1), 1 + i % 3, seed, rows))

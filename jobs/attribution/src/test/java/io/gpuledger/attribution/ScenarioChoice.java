@@ -11,9 +11,13 @@ import java.util.Set;
 
 /**
  * Which scenarios a test runs: half of them of one kind each, half mixed; or the one that {@code
- * -Dgpuledger.seed=17 -Dgpuledger.kinds=PLAIN,RESIZED} names, as a failure does.
+ * -Dgpuledger.seed=17 -Dgpuledger.kinds=PLAIN,RESIZED} names, as a failure does. Others than every
+ * build runs, in orders that no build has: {@code -Dgpuledger.from=100000}.
  */
 final class ScenarioChoice {
+    /** Added to the first seed of every test that draws scenarios or orders of them. */
+    static final int FROM = Integer.getInteger("gpuledger.from", 0);
+
     private ScenarioChoice() {}
 
     static List<Scenario> of(int from, int to) {
@@ -30,7 +34,7 @@ final class ScenarioChoice {
         }
         List<Kind> each = List.copyOf(kinds);
         List<Scenario> scenarios = new ArrayList<>();
-        for (int seed = from; seed < to; seed++) {
+        for (int seed = FROM + from; seed < FROM + to; seed++) {
             scenarios.add(
                     seed % 2 == 0
                             ? Generator.of(seed, each.get(seed / 2 % each.size()))
