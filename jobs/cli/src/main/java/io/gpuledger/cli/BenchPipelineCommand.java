@@ -117,11 +117,11 @@ final class BenchPipelineCommand implements Callable<Integer> {
         try (LocalStack stack = bench.ledger.stack();
                 ScratchDirectory scratch =
                         ScratchDirectory.below(bench.ledger.scratch(), "bench")) {
-            refuseASecond(stack);
+            BenchCommand.refuseASecond(stack);
             Warehouse warehouse = bench.ledger.warehouse(stack);
             try (BenchTopics topics = BenchTopics.create(bench.ledger.brokers(stack), PARTITIONS)) {
                 double load = ManagementFactory.getOperatingSystemMXBean().getSystemLoadAverage();
-                say("writing %,d GPU samples into Kafka".formatted(cluster.samples()));
+                bench.say("writing %,d GPU samples into Kafka".formatted(cluster.samples()));
                 BenchTopics.Contents contents =
                         topics.write(cluster, variants.contains(Variant.CLICKHOUSE));
                 PipelineBenchmark benchmark =
@@ -138,23 +138,13 @@ final class BenchPipelineCommand implements Callable<Integer> {
                                 topics.partitions(),
                                 plan,
                                 load,
-                                benchmark.run(plan, cluster.jobs(), this::say));
+                                benchmark.run(plan, cluster.jobs(), bench::say));
             }
         }
         PrintWriter out = spec.commandLine().getOut();
         out.print(json ? report.json() + System.lineSeparator() : report.text());
         out.flush();
         return ExitCode.DONE;
-    }
-
-    /** Two would measure each other, and drop each other's database and topics. */
-    private static void refuseASecond(LocalStack stack) {
-        stack.joinUnlessAnotherDoes()
-                .ifPresent(
-                        other -> {
-                            throw new UsageException(
-                                    "another %s runs; wait for it".formatted(other));
-                        });
     }
 
     private SimulatedCluster cluster() {
@@ -181,11 +171,5 @@ final class BenchPipelineCommand implements Callable<Integer> {
             }
         }
         return servers;
-    }
-
-    private void say(String text) {
-        PrintWriter err = spec.commandLine().getErr();
-        err.println(text);
-        err.flush();
     }
 }
