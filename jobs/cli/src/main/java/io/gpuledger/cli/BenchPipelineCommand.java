@@ -7,15 +7,12 @@ import io.gpuledger.benchmarks.ProcessMeter;
 import io.gpuledger.benchmarks.SimulatedCluster;
 import io.gpuledger.benchmarks.Variant;
 import io.gpuledger.local.LocalStack;
-import io.gpuledger.local.Service;
 import io.gpuledger.sql.Warehouse;
 import java.io.PrintWriter;
 import java.lang.management.ManagementFactory;
 import java.time.Duration;
 import java.util.ArrayList;
-import java.util.EnumMap;
 import java.util.List;
-import java.util.Map;
 import java.util.concurrent.Callable;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
@@ -129,7 +126,7 @@ final class BenchPipelineCommand implements Callable<Integer> {
                                 topics,
                                 contents,
                                 warehouse.inDatabase(warehouse.database() + "_bench"),
-                                new ProcessMeter(servers(stack)),
+                                new ProcessMeter(BenchCommand.servers(stack)),
                                 scratch.path());
                 report =
                         new PipelineReport(
@@ -158,18 +155,5 @@ final class BenchPipelineCommand implements Callable<Integer> {
         } catch (IllegalArgumentException e) {
             throw new UsageException(String.valueOf(e.getMessage()));
         }
-    }
-
-    /** Processes of this machine that take part; servers that were named may be anywhere. */
-    private static Map<ProcessMeter.Part, Long> servers(LocalStack stack) {
-        Map<ProcessMeter.Part, Long> servers = new EnumMap<>(ProcessMeter.Part.class);
-        for (LocalStack.Status status : stack.status()) {
-            if (status.pid() > 0 && status.service() == Service.CLICKHOUSE) {
-                servers.put(ProcessMeter.Part.CLICKHOUSE, status.pid());
-            } else if (status.pid() > 0 && status.service() == Service.KAFKA) {
-                servers.put(ProcessMeter.Part.KAFKA, status.pid());
-            }
-        }
-        return servers;
     }
 }

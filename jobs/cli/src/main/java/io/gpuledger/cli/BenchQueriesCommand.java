@@ -1,5 +1,6 @@
 package io.gpuledger.cli;
 
+import io.gpuledger.benchmarks.ProcessMeter;
 import io.gpuledger.benchmarks.queries.QueryBenchmark;
 import io.gpuledger.benchmarks.queries.QueryReport;
 import io.gpuledger.benchmarks.queries.YearPlan;
@@ -95,7 +96,9 @@ final class BenchQueriesCommand implements Callable<Integer> {
                 year.fill(bench::say);
                 double load = ManagementFactory.getOperatingSystemMXBean().getSystemLoadAverage();
                 List<QueryBenchmark.Measured> measured =
-                        new QueryBenchmark(year, repeat).run(bench::say);
+                        new QueryBenchmark(
+                                        year, repeat, new ProcessMeter(BenchCommand.servers(stack)))
+                                .run(bench::say);
                 report = new QueryReport(plan, load, repeat, measured, year.storage());
             }
         }
