@@ -11,16 +11,18 @@ import java.util.Arrays;
 import java.util.Collections;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
+import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.StringJoiner;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Consumption between two instants by any keys, from minute rows, so that any whole minute is a
- * boundary. Time nobody holds has empty keys: totals close.
+ * Consumption between two instants by any keys; any whole minute is a boundary ({@link UsageRows}).
+ * Time nobody holds has empty keys: totals close.
  */
 public final class UsageQuery {
     /** The numbers of the public contract, in its order. */
@@ -54,8 +56,36 @@ public final class UsageQuery {
                     ''))
             """;
 
+    private static final String DAY = "toString(toDate(window_start, {zone:String}))";
+    private static final String MONTH = "formatDateTime(window_start, '%Y-%m', {zone:String})";
+
+    /**
+     * What they are summed by: each zone's hours, days and months begin at a quarter of an hour.
+     */
+    private static final Map<String, String> TIMES =
+            Map.of(
+                    HOUR,
+                    "toStartOfFifteenMinutes(window_start) AS quarter",
+                    DAY,
+                    "toDate(window_start, {zone:String}) AS local_day",
+                    MONTH,
+                    "toStartOfMonth(window_start, {zone:String}) AS local_month");
+
+    private static final List<String> BUCKETS =
+            List.of("ALLOCATED", "SUSPENDED", "OVERHEAD", "RESERVED", "IDLE", "DOWN", "UNKNOWN");
+
     /** Of the two hours of that night the one with the greater offset is the earlier. */
     private static final String HOUR_START = "min(toStartOfHour(window_start, {zone:String}))";
+
+    /** What the numbers are made of. */
+    private static final List<String> SUMMED =
+            List.of(
+                    "gpu_ms",
+                    "charged_gpu_us",
+                    "covered_ms",
+                    "active_gpu_us",
+                    "energy_mj",
+                    "held_idle_ms");
 
     /** Key of the contract to its output columns and the constant expressions behind them. */
     private static final Map<String, Map<String, String>> KEYS = keys();
@@ -137,8 +167,8 @@ public final class UsageQuery {
         keys.put("qos", Map.of("qos", "qos"));
         keys.put("bucket", Map.of("bucket", "bucket"));
         keys.put("hour", Map.of("hour", HOUR));
-        keys.put("day", Map.of("day", "toString(toDate(window_start, {zone:String}))"));
-        keys.put("month", Map.of("month", "formatDateTime(window_start, '%Y-%m', {zone:String})"));
+        keys.put("day", Map.of("day", DAY));
+        keys.put("month", Map.of("month", MONTH));
         return keys;
     }
 
@@ -314,36 +344,87 @@ public final class UsageQuery {
                 zone.getId());
     }
 
+    /**
+     * An hour row has one model, that of its last minute; and an hour of UTC may lie in two days of
+     * a zone.
+     */
+    private UsageRows rows(Warehouse warehouse) {
+        boolean byHours = !columns.contains("model") && UsageRows.hasWholeHours(zone, from, to);
+        return new UsageRows(warehouse, from, to, cluster, byHours);
+    }
+
+    /**
+     * Sums by the plain columns and the bucket first, and makes texts of what is left: rows are
+     * many, sums are few.
+     */
     private Result held(Warehouse warehouse) {
-        StringBuilder sql = new StringBuilder("SELECT ");
-        StringBuilder positions = new StringBuilder();
-        for (int i = 0; i < expressions.size(); i++) {
-            sql.append(expressions.get(i)).append(" AS k").append(i).append(", ");
-            positions.append(i == 0 ? "" : ", ").append('k').append(i);
+        UsageRows rows = rows(warehouse);
+        Set<String> plain = new LinkedHashSet<>();
+        StringBuilder inner = new StringBuilder("SELECT ");
+        StringJoiner groups = new StringJoiner(", ");
+        for (String expression : expressions) {
+            String column = TIMES.getOrDefault(expression, expression);
+            plain.add(TIMES.containsKey(expression) ? "window_start" : expression);
+            inner.append(column).append(", ");
+            groups.add(column.substring(column.lastIndexOf(' ') + 1));
         }
-        for (String bucket :
-                List.of(
-                        "ALLOCATED",
-                        "SUSPENDED",
-                        "OVERHEAD",
-                        "RESERVED",
-                        "IDLE",
-                        "DOWN",
-                        "UNKNOWN")) {
-            sql.append("sumIf(gpu_ms, bucket = '").append(bucket).append("'), ");
+        plain.add("bucket");
+        plain.addAll(SUMMED);
+        inner.append("bucket");
+        groups.add("bucket");
+        for (String number : SUMMED) {
+            inner.append(", sum(").append(number).append(") AS sum_").append(number);
+        }
+        inner.append(" FROM ").append(filtered(rows, plain, List.of()));
+        inner.append(" GROUP BY ").append(groups);
+        StringBuilder sql = new StringBuilder("SELECT ");
+        StringJoiner positions = new StringJoiner(", ");
+        for (int i = 0; i < expressions.size(); i++) {
+            sql.append(ofSums(expressions.get(i))).append(" AS k").append(i).append(", ");
+            positions.add("k" + i);
+        }
+        for (String bucket : BUCKETS) {
+            sql.append("sumIf(sum_gpu_ms, bucket = '").append(bucket).append("'), ");
         }
         sql.append(
                 """
-                sum(charged_gpu_us), sum(covered_ms), sum(active_gpu_us), sum(energy_mj), sum(held_idle_ms)
-                FROM usage_minute_current
-                WHERE window_start >= toDateTime({from:Int64}, 'UTC')
-                  AND window_start < toDateTime({to:Int64}, 'UTC')
-                  AND ({cluster:String} = '' OR cluster = {cluster:String})
-                  AND ({grant:String} = '' OR grant_id = {grant:String})
-                  AND ({account:String} = '' OR account = {account:String})
-                """);
-        sql.append("GROUP BY ").append(positions).append(" ORDER BY ").append(order());
-        return new Result(columns, warehouse.query(sql.toString(), parameters()));
+                sum(sum_charged_gpu_us), sum(sum_covered_ms), sum(sum_active_gpu_us), sum(sum_energy_mj),
+                sum(sum_held_idle_ms)
+                FROM (%s)
+                GROUP BY %s ORDER BY %s
+                """
+                        .formatted(inner, positions, ofSums(order())));
+        return new Result(columns, warehouse.query(sql.toString(), rows.parameters(parameters())));
+    }
+
+    /**
+     * Rows of what was asked for. A slot is looked at as a whole first: most have nothing of a
+     * grant, and then no holders are told apart.
+     */
+    private String filtered(UsageRows rows, Set<String> columns, List<String> conditions) {
+        Set<String> read = new LinkedHashSet<>(columns);
+        List<String> all = new ArrayList<>(conditions);
+        if (!cluster.isEmpty()) {
+            all.add("cluster = {cluster:String}");
+        }
+        if (!grant.isEmpty()) {
+            read.add("grant_id");
+            all.add("has(holders.grant_id, {grant:String}) AND grant_id = {grant:String}");
+        }
+        if (!account.isEmpty()) {
+            read.add("account");
+            all.add("has(holders.account, {account:String}) AND account = {account:String}");
+        }
+        return rows.sql(read, all);
+    }
+
+    /** An expression over windows as one over what they were summed by. */
+    private static String ofSums(String expression) {
+        return switch (expression) {
+            case DAY -> "toString(local_day)";
+            case MONTH -> "formatDateTime(local_month, '%Y-%m')";
+            default -> expression.replace("window_start", "quarter");
+        };
     }
 
     /**
@@ -355,32 +436,47 @@ public final class UsageQuery {
 
     /** Empty when every grant is known, and where there are no grants at all. */
     public Optional<Unmapped> unmapped(Warehouse warehouse) {
+        UsageRows source = rows(warehouse);
         List<List<String>> rows =
                 warehouse.query(
                         """
                         SELECT account, sum(gpu_ms) AS unmapped_ms
-                        FROM usage_minute_current
-                        WHERE window_start >= toDateTime({from:Int64}, 'UTC')
-                          AND window_start < toDateTime({to:Int64}, 'UTC')
-                          AND ({cluster:String} = '' OR cluster = {cluster:String})
-                          AND ({grant:String} = '' OR grant_id = {grant:String})
-                          AND ({account:String} = '' OR account = {account:String})
-                          AND grant_id = 'unmapped' AND bucket IN ('ALLOCATED', 'SUSPENDED')
-                          AND ((SELECT count() FROM registry_log) > 0
-                            OR (SELECT count() FROM usage_minute_current
-                                WHERE window_start >= toDateTime({from:Int64}, 'UTC')
-                                  AND window_start < toDateTime({to:Int64}, 'UTC')
-                                  AND grant_id NOT IN ('', 'unmapped')) > 0)
+                        FROM %s
                         GROUP BY account HAVING unmapped_ms != 0 ORDER BY unmapped_ms DESC, account
-                        """,
-                        parameters());
+                        """
+                                .formatted(
+                                        filtered(
+                                                source,
+                                                Set.of("account", "grant_id", "bucket", "gpu_ms"),
+                                                List.of(
+                                                        "has(holders.grant_id, 'unmapped')",
+                                                        "grant_id = 'unmapped'",
+                                                        "bucket IN ('ALLOCATED', 'SUSPENDED')"))),
+                        source.parameters(parameters()));
+        if (rows.isEmpty() || !hasGrants(warehouse, source)) {
+            return Optional.empty();
+        }
         long sum = 0;
         List<String> accounts = new ArrayList<>();
         for (List<String> row : rows) {
             accounts.add(row.get(0));
             sum += Long.parseLong(row.get(1));
         }
-        return rows.isEmpty() ? Optional.empty() : Optional.of(new Unmapped(sum, accounts));
+        return Optional.of(new Unmapped(sum, accounts));
+    }
+
+    private boolean hasGrants(Warehouse warehouse, UsageRows source) {
+        return !warehouse.query("SELECT 1 FROM registry_log LIMIT 1", Map.of()).isEmpty()
+                || !warehouse
+                        .query(
+                                "SELECT 1 FROM %s LIMIT 1"
+                                        .formatted(
+                                                source.sql(
+                                                        List.of("grant_id"),
+                                                        List.of(
+                                                                "grant_id NOT IN ('', 'unmapped')"))),
+                                source.parameters(parameters()))
+                        .isEmpty();
     }
 
     /** The answer: key columns first, then {@link #NUMBERS}. */

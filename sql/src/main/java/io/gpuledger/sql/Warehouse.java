@@ -14,6 +14,8 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Optional;
+import java.util.function.Consumer;
 
 /** ClickHouse over HTTP: statements, and queries with named parameters, never joined values. */
 public final class Warehouse {
@@ -25,12 +27,26 @@ public final class Warehouse {
     private final String user;
     private final String password;
     private final String database;
+    private final Consumer<Cost> costs;
+
+    /**
+     * What one statement cost the server, by its own account.
+     *
+     * @param memoryBytes at most at once; 0 where the server does not say
+     */
+    public record Cost(long readRows, long readBytes, long memoryBytes) {}
 
     public Warehouse(String url, String user, String password, String database) {
+        this(url, user, password, database, cost -> {});
+    }
+
+    private Warehouse(
+            String url, String user, String password, String database, Consumer<Cost> costs) {
         this.url = url.endsWith("/") ? url.substring(0, url.length() - 1) : url;
         this.user = user;
         this.password = password;
         this.database = database;
+        this.costs = costs;
     }
 
     public String url() {
@@ -52,7 +68,12 @@ public final class Warehouse {
 
     /** The same server, another database; the empty one is the server's default. */
     public Warehouse inDatabase(String other) {
-        return new Warehouse(url, user, password, other);
+        return new Warehouse(url, user, password, other, costs);
+    }
+
+    /** The same, and each statement's cost is told. */
+    public Warehouse telling(Consumer<Cost> listener) {
+        return new Warehouse(url, user, password, database, listener);
     }
 
     /** Runs one statement that returns nothing. */
@@ -111,6 +132,7 @@ public final class Warehouse {
                         "ClickHouse at %s answered %d: %s"
                                 .formatted(url, response.statusCode(), excerpt(response.body())));
             }
+            tellCost(response);
             return response.body();
         } catch (IOException e) {
             throw new WarehouseUnreachableException(
@@ -120,6 +142,19 @@ public final class Warehouse {
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
             throw new WarehouseUnreachableException("interrupted while asking " + url, e);
+        }
+    }
+
+    /** The summary is complete because the server answers when it is done. */
+    private void tellCost(HttpResponse<String> response) throws IOException {
+        Optional<String> summary = response.headers().firstValue("X-ClickHouse-Summary");
+        if (summary.isPresent()) {
+            JsonNode cost = JSON.readTree(summary.get());
+            costs.accept(
+                    new Cost(
+                            cost.path("read_rows").asLong(),
+                            cost.path("read_bytes").asLong(),
+                            cost.path("memory_usage").asLong()));
         }
     }
 

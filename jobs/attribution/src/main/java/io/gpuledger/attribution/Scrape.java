@@ -3,7 +3,7 @@ package io.gpuledger.attribution;
 import io.gpuledger.core.usage.SampleSeries;
 
 /** A scrape of one host, decoded. */
-final class Scrape {
+public final class Scrape {
     private final ScrapeLayout layout;
     private final long observedAtMs;
     private final long coverMs;

@@ -17,7 +17,7 @@ import org.jspecify.annotations.Nullable;
  * decoded by Avro and checked as a whole, and its layout is remembered. The first is about ten
  * times as fast (decision 0015), the result is the same.
  */
-final class ScrapeDecoder {
+public final class ScrapeDecoder {
     private static final int HOSTS = 4_096;
 
     /** Exporters that share a host; beyond that the one longest unseen is decoded anew. */
@@ -41,7 +41,7 @@ final class ScrapeDecoder {
                 }
             };
 
-    ScrapeDecoder(RecordLimits limits) {
+    public ScrapeDecoder(RecordLimits limits) {
         this.limits = limits;
     }
 
@@ -51,7 +51,8 @@ final class ScrapeDecoder {
      * @throws RecordDecoder.UnreadableException for bytes that are none
      * @throws RefusedRecordException for one that cannot be true
      */
-    Scrape decode(byte[] encoded) throws RecordDecoder.UnreadableException, RefusedRecordException {
+    public Scrape decode(byte[] encoded)
+            throws RecordDecoder.UnreadableException, RefusedRecordException {
         List<ScrapeLayout> known =
                 layouts.computeIfAbsent(nameHash(encoded), h -> new ArrayList<>());
         for (int i = 0; i < known.size(); i++) {

@@ -56,12 +56,16 @@ final class CheckpointWatch {
             JsonNode root = JSON.readTree(answer.body());
             long completed = root.path("counts").path("completed").asLong();
             JsonNode summary = root.path("summary");
+            JsonNode latest = root.path("latest").path("completed");
             return completed == 0
                     ? null
                     : new Measurement.Checkpoints(
                             completed,
                             summary.path("state_size").path("max").asLong(),
-                            summary.path("end_to_end_duration").path("max").asLong());
+                            summary.path("end_to_end_duration").path("max").asLong(),
+                            latest.path("state_size").asLong(),
+                            latest.path("checkpointed_size").asLong(),
+                            latest.path("end_to_end_duration").asLong());
         } catch (IOException e) {
             // The job may have ended between the two questions; what was seen before stands.
             return null;

@@ -28,8 +28,17 @@ public record Measurement(
      *
      * @param largestBytes state of the largest one
      * @param longestMs end to end
+     * @param lastBytes state of the last one seen
+     * @param lastAddedBytes of it what was written for this checkpoint
+     * @param lastMs end to end
      */
-    public record Checkpoints(long completed, long largestBytes, long longestMs) {}
+    public record Checkpoints(
+            long completed,
+            long largestBytes,
+            long longestMs,
+            long lastBytes,
+            long lastAddedBytes,
+            long lastMs) {}
 
     double samplesPerSecond(long samples) {
         return samples * 1e9 / elapsedNs;

@@ -7,7 +7,6 @@ import java.util.EnumMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
-import java.util.function.ToDoubleFunction;
 
 /**
  * What the runs of a {@link PipelineBenchmark} come to.
@@ -23,23 +22,6 @@ public record PipelineReport(
         Map<Variant, List<Measurement>> measured) {
 
     private static final ObjectMapper JSON = new ObjectMapper();
-
-    /** Of several runs. */
-    private record Figures(double median, double min, double max) {
-        static Figures of(List<Measurement> runs, ToDoubleFunction<Measurement> figure) {
-            double[] sorted = runs.stream().mapToDouble(figure).sorted().toArray();
-            int middle = sorted.length / 2;
-            double median =
-                    sorted.length % 2 == 1
-                            ? sorted[middle]
-                            : (sorted[middle - 1] + sorted[middle]) / 2;
-            return new Figures(median, sorted[0], sorted[sorted.length - 1]);
-        }
-
-        ObjectNode json() {
-            return JSON.createObjectNode().put("median", median).put("min", min).put("max", max);
-        }
-    }
 
     private Figures speed(Variant variant) {
         return Figures.of(runs(variant), m -> m.samplesPerSecond(contents.samples()));

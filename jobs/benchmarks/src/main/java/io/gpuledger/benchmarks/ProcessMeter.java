@@ -37,7 +37,7 @@ public final class ProcessMeter {
     }
 
     /** CPU milliseconds used so far, of those measured. */
-    Map<Part, Long> cpuMs() {
+    public Map<Part, Long> cpuMs() {
         Map<Part, Long> used = new EnumMap<>(Part.class);
         pids.forEach((part, pid) -> used.put(part, cpuMs(pid)));
         return used;

@@ -13,9 +13,15 @@ import java.util.Random;
  * @param span whole poll intervals
  * @param scrapeInterval of the exporters; divides the span
  * @param pollInterval of the scheduler, at most five minutes: more would leave time unknown
+ * @param jobSpread jobs last two poll intervals and up to so much more, all lengths alike
  */
 public record SimulatedCluster(
-        long seed, int hosts, Duration span, Duration scrapeInterval, Duration pollInterval) {
+        long seed,
+        int hosts,
+        Duration span,
+        Duration scrapeInterval,
+        Duration pollInterval,
+        Duration jobSpread) {
 
     public static final String NAME = "bench";
     public static final int GPUS_PER_HOST = 8;
@@ -43,8 +49,17 @@ public record SimulatedCluster(
                 "the poll interval %s is more than %s; the time between two polls would be unknown"
                         .formatted(pollInterval, LONGEST_POLL));
         require(
+                jobSpread.toSeconds() > 0,
+                "the spread of jobs %s is no second".formatted(jobSpread));
+        require(
                 pollInterval.toMillis() % 1000 == 0,
                 "the poll interval %s is no whole number of seconds".formatted(pollInterval));
+    }
+
+    /** Jobs that last up to an hour longer than they must. */
+    public SimulatedCluster(
+            long seed, int hosts, Duration span, Duration scrapeInterval, Duration pollInterval) {
+        this(seed, hosts, span, scrapeInterval, pollInterval, Duration.ofHours(1));
     }
 
     private static void require(boolean holds, String message) {
@@ -98,7 +113,7 @@ public record SimulatedCluster(
         long shortest = 2 * pollInterval.toMillis();
         long start = START_MS + seconds(random, 120);
         while (start + shortest <= endMs()) {
-            long length = shortest + seconds(random, 3600);
+            long length = shortest + seconds(random, (int) jobSpread.toSeconds());
             long end = Math.min(start + length, endMs());
             int account = random.nextInt(ACCOUNTS);
             jobs.add(

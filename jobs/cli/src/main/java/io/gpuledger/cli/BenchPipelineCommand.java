@@ -7,15 +7,12 @@ import io.gpuledger.benchmarks.ProcessMeter;
 import io.gpuledger.benchmarks.SimulatedCluster;
 import io.gpuledger.benchmarks.Variant;
 import io.gpuledger.local.LocalStack;
-import io.gpuledger.local.Service;
 import io.gpuledger.sql.Warehouse;
 import java.io.PrintWriter;
 import java.lang.management.ManagementFactory;
 import java.time.Duration;
 import java.util.ArrayList;
-import java.util.EnumMap;
 import java.util.List;
-import java.util.Map;
 import java.util.concurrent.Callable;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
@@ -117,11 +114,11 @@ final class BenchPipelineCommand implements Callable<Integer> {
         try (LocalStack stack = bench.ledger.stack();
                 ScratchDirectory scratch =
                         ScratchDirectory.below(bench.ledger.scratch(), "bench")) {
-            refuseASecond(stack);
+            BenchCommand.refuseASecond(stack);
             Warehouse warehouse = bench.ledger.warehouse(stack);
             try (BenchTopics topics = BenchTopics.create(bench.ledger.brokers(stack), PARTITIONS)) {
                 double load = ManagementFactory.getOperatingSystemMXBean().getSystemLoadAverage();
-                say("writing %,d GPU samples into Kafka".formatted(cluster.samples()));
+                bench.say("writing %,d GPU samples into Kafka".formatted(cluster.samples()));
                 BenchTopics.Contents contents =
                         topics.write(cluster, variants.contains(Variant.CLICKHOUSE));
                 PipelineBenchmark benchmark =
@@ -129,7 +126,7 @@ final class BenchPipelineCommand implements Callable<Integer> {
                                 topics,
                                 contents,
                                 warehouse.inDatabase(warehouse.database() + "_bench"),
-                                new ProcessMeter(servers(stack)),
+                                new ProcessMeter(BenchCommand.servers(stack)),
                                 scratch.path());
                 report =
                         new PipelineReport(
@@ -138,23 +135,13 @@ final class BenchPipelineCommand implements Callable<Integer> {
                                 topics.partitions(),
                                 plan,
                                 load,
-                                benchmark.run(plan, cluster.jobs(), this::say));
+                                benchmark.run(plan, cluster.jobs(), bench::say));
             }
         }
         PrintWriter out = spec.commandLine().getOut();
         out.print(json ? report.json() + System.lineSeparator() : report.text());
         out.flush();
         return ExitCode.DONE;
-    }
-
-    /** Two would measure each other, and drop each other's database and topics. */
-    private static void refuseASecond(LocalStack stack) {
-        stack.joinUnlessAnotherDoes()
-                .ifPresent(
-                        other -> {
-                            throw new UsageException(
-                                    "another %s runs; wait for it".formatted(other));
-                        });
     }
 
     private SimulatedCluster cluster() {
@@ -168,24 +155,5 @@ final class BenchPipelineCommand implements Callable<Integer> {
         } catch (IllegalArgumentException e) {
             throw new UsageException(String.valueOf(e.getMessage()));
         }
-    }
-
-    /** Processes of this machine that take part; servers that were named may be anywhere. */
-    private static Map<ProcessMeter.Part, Long> servers(LocalStack stack) {
-        Map<ProcessMeter.Part, Long> servers = new EnumMap<>(ProcessMeter.Part.class);
-        for (LocalStack.Status status : stack.status()) {
-            if (status.pid() > 0 && status.service() == Service.CLICKHOUSE) {
-                servers.put(ProcessMeter.Part.CLICKHOUSE, status.pid());
-            } else if (status.pid() > 0 && status.service() == Service.KAFKA) {
-                servers.put(ProcessMeter.Part.KAFKA, status.pid());
-            }
-        }
-        return servers;
-    }
-
-    private void say(String text) {
-        PrintWriter err = spec.commandLine().getErr();
-        err.println(text);
-        err.flush();
     }
 }

@@ -232,12 +232,16 @@ public final class GpuLedger implements Runnable {
                 work());
     }
 
-    /** The command that runs, in one word. */
+    /**
+     * The command that runs, in one word; benchmarks have one, for two would measure each other.
+     */
     private String work() {
-        return spec.commandLine().getParseResult().asCommandLineList().stream()
-                .skip(1)
-                .map(CommandLine::getCommandName)
-                .collect(Collectors.joining("-"));
+        String command =
+                spec.commandLine().getParseResult().asCommandLineList().stream()
+                        .skip(1)
+                        .map(CommandLine::getCommandName)
+                        .collect(Collectors.joining("-"));
+        return command.startsWith("bench-") ? "bench" : command;
     }
 
     /** The stack's own job reads the same file and inherits the environment. */

@@ -1,0 +1,155 @@
+package io.gpuledger.benchmarks;
+
+import io.gpuledger.sql.Warehouse;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.function.Consumer;
+
+/**
+ * Whether a sample costs more where there is more of something: the attribution job on records of
+ * the same cluster with history, runs or hosts doubled. And how large the state is and how long its
+ * checkpoint takes, with RocksDB and incremental.
+ */
+public final class GrowthBenchmark {
+    /** Jobs of the base last 10 minutes to 3 h 10 min, so that half as long is half the time. */
+    private static final Duration POLL = Duration.ofMinutes(5);
+
+    private static final Duration SPREAD = Duration.ofHours(3);
+
+    /** Half the mean time from one start to the next: (10 + 90 + 1) / 2 = 10 + 79.5 / 2 + 1. */
+    private static final Duration HALF_SPREAD = Duration.ofMinutes(79);
+
+    private static final int PARTITIONS = 4;
+
+    /**
+     * What is measured.
+     *
+     * @param hosts of the base
+     * @param span of the base
+     * @param stateHosts of the checkpoint
+     * @param stateSpan of the checkpoint
+     * @param repeat runs of each case that count
+     */
+    public record Plan(
+            long seed,
+            int hosts,
+            Duration span,
+            Duration scrapeInterval,
+            int stateHosts,
+            Duration stateSpan,
+            int repeat,
+            int warmUp,
+            int parallelism) {
+        public Plan {
+            if (repeat < 1 || warmUp < 0 || parallelism < 1) {
+                throw new IllegalArgumentException(
+                        "runs and parallelism are at least 1, runs to warm up at least 0");
+            }
+        }
+
+        /**
+         * Refuses what no cluster can be, before anything is started.
+         *
+         * @return the same
+         */
+        public Plan checked() {
+            long samples = base(1, span, SPREAD).samples() + state().samples();
+            if (samples <= 0) {
+                throw new IllegalArgumentException("there are no samples");
+            }
+            return this;
+        }
+
+        private SimulatedCluster base(int times, Duration length, Duration spread) {
+            return new SimulatedCluster(seed, times * hosts, length, scrapeInterval, POLL, spread);
+        }
+
+        private SimulatedCluster state() {
+            return new SimulatedCluster(seed, stateHosts, stateSpan, scrapeInterval, POLL, SPREAD);
+        }
+    }
+
+    /** A cluster and what its runs came to. */
+    public record Case(
+            String name,
+            SimulatedCluster cluster,
+            BenchTopics.Contents contents,
+            List<Measurement> runs) {
+        public Case {
+            runs = List.copyOf(runs);
+        }
+    }
+
+    private final String brokers;
+    private final Warehouse warehouse;
+    private final ProcessMeter meter;
+    private final Path scratch;
+
+    /**
+     * On servers that run.
+     *
+     * @param warehouse its database is dropped and made anew
+     * @param scratch for Flink's files
+     */
+    public GrowthBenchmark(String brokers, Warehouse warehouse, ProcessMeter meter, Path scratch) {
+        this.brokers = brokers;
+        this.warehouse = warehouse;
+        this.meter = meter;
+        this.scratch = scratch;
+    }
+
+    /**
+     * Measures all; the base comes first and last, and the difference of the two is the noise.
+     *
+     * @throws WrongLedgerException when a run did not end with what was generated
+     */
+    public List<Case> run(Plan plan, Consumer<String> progress) throws Exception {
+        Map<String, SimulatedCluster> clusters = new LinkedHashMap<>();
+        clusters.put("base", plan.base(1, plan.span(), SPREAD));
+        clusters.put("history x 2", plan.base(1, plan.span().multipliedBy(2), SPREAD));
+        clusters.put("runs x 2", plan.base(1, plan.span(), HALF_SPREAD));
+        clusters.put("hosts x 2", plan.base(2, plan.span(), SPREAD));
+        clusters.put("base again", plan.base(1, plan.span(), SPREAD));
+        PipelineBenchmark.Plan runs =
+                new PipelineBenchmark.Plan(
+                        List.of(Variant.ATTRIBUTION_HEAP),
+                        plan.repeat(),
+                        plan.warmUp(),
+                        plan.parallelism());
+        List<Case> all = new ArrayList<>();
+        for (Map.Entry<String, SimulatedCluster> of : clusters.entrySet()) {
+            all.add(measure(of.getKey(), of.getValue(), runs, progress));
+        }
+        return all;
+    }
+
+    /** One run with RocksDB, to see its checkpoints. */
+    public Case checkpoint(Plan plan, Consumer<String> progress) throws Exception {
+        return measure(
+                "state",
+                plan.state(),
+                new PipelineBenchmark.Plan(
+                        List.of(Variant.ATTRIBUTION_ROCKSDB), 1, 0, plan.parallelism()),
+                progress);
+    }
+
+    private Case measure(
+            String name,
+            SimulatedCluster cluster,
+            PipelineBenchmark.Plan plan,
+            Consumer<String> progress)
+            throws Exception {
+        try (BenchTopics topics = BenchTopics.create(brokers, PARTITIONS)) {
+            BenchTopics.Contents contents = topics.write(cluster, false);
+            List<Measurement> runs =
+                    new PipelineBenchmark(topics, contents, warehouse, meter, scratch)
+                            .run(plan, cluster.jobs(), said -> progress.accept(name + ", " + said))
+                            .get(plan.variants().get(0));
+            return new Case(name, cluster, contents, runs == null ? List.of() : runs);
+        }
+    }
+}

@@ -1,0 +1,4 @@
+@NullMarked
+package io.gpuledger.benchmarks.queries;
+
+import org.jspecify.annotations.NullMarked;
