@@ -172,6 +172,14 @@ public final class UsageQuery {
         return keys;
     }
 
+    /** Asks the warehouse for held time; rows come sorted by the keys. */
+    public Result run(Warehouse warehouse) {
+        if (basis != Basis.HELD) {
+            throw new IllegalStateException("who pays for scheduled time must be told");
+        }
+        return held(warehouse);
+    }
+
     /**
      * Asks the warehouse; rows come sorted by the keys.
      *

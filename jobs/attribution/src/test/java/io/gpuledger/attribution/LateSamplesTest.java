@@ -106,9 +106,11 @@ class LateSamplesTest {
         // 59:00 to 60:00 lies between the scrape at 55:00 and the late one, which covers it.
         long minute = SteadyCluster.START_MS + 59 * MINUTE_MS;
         for (List<SinkRow> ledger : List.of(rows, atOnce)) {
-            Object row = SinkContents.current(ledger).get("USAGE_MINUTE c/n1/0//" + minute);
-            assertThat(row).isInstanceOf(UsageRow.class);
-            assertThat(((UsageRow) row).holders().stream().mapToLong(h -> h.coveredMs()).sum())
+            Object content = SinkContents.current(ledger).get("USAGE_MINUTE c/n1/0//" + minute);
+            if (!(content instanceof UsageRow row)) {
+                throw new AssertionError("no row of that minute");
+            }
+            assertThat(row.holders().stream().mapToLong(UsageRow.Holder::coveredMs).sum())
                     .isEqualTo(MINUTE_MS);
         }
         assertThat(

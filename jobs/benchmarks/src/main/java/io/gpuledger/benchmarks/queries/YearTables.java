@@ -284,7 +284,8 @@ public final class YearTables implements AutoCloseable {
                                     ? List.of()
                                     : List.of(
                                             new Run.ScheduledSpan(job.startMs(), end, job.gpus())),
-                            open ? RunFlag.OPEN.bit() : 0);
+                            open ? RunFlag.OPEN.bit() : 0,
+                            Run.NO_LIMIT);
             rows.write(RowBinary.run(YearPlan.CLUSTER, run, false, 0, (end + SETTLE_MS) * 1000));
         }
         insert(client, SinkTable.RUNS, rows);
