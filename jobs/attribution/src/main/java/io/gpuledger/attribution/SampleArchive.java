@@ -255,6 +255,8 @@ final class SampleArchive {
                     before.put(id, missing(f -> state.fieldFirstMs[f] < fromMs));
                     after.put(id, missing(f -> state.fieldLastMs[f] >= toMs));
                 });
+        // A late sample may lie before the first one that a chunk has after the span.
+        Map<Integer, Integer> afterInLate = new TreeMap<>(after);
         long[] chunkMs = memory.host.chunkMs;
         int first = Math.max(0, chunkOf(chunkMs, fromMs));
         for (int c = first; c < chunkMs.length; c++) {
@@ -266,7 +268,7 @@ final class SampleArchive {
         }
         Map<Integer, SampleSeries> late = new TreeMap<>();
         memory.tracks.forEach(t -> late.put(t.id, t.late));
-        collect(late, fromMs, toMs, new TreeMap<>(after), found);
+        collect(late, fromMs, toMs, afterInLate, found);
         lastBefore(late, fromMs, new TreeMap<>(before), found);
         if (memory.recentFromMs < toMs || after.values().stream().anyMatch(m -> m != 0)) {
             Map<Integer, SampleSeries> recent = new TreeMap<>();

@@ -2,6 +2,7 @@ package io.gpuledger.attribution;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.gpuledger.core.usage.UsageRow;
 import io.gpuledger.flink.SinkRow;
 import io.gpuledger.flink.WireMessage;
 import io.gpuledger.schemas.GpuSampleRecord;
@@ -16,10 +17,10 @@ import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 
 /**
- * An exporter is without its energy counter for hours. When it is back, the windows in between have
- * energy that nobody knew of, also those that were put together from packed samples a moment ago.
+ * What a scrape says of windows whose samples are packed: a counter that was away for hours has
+ * energy for all of them, a scrape that is late by hours speaks for the end of the hour before.
  */
-class LateCounterTest {
+class LateSamplesTest {
     private static final long MINUTE_MS = 60_000;
     private static final long STEP_MS = 5 * MINUTE_MS;
     private static final long WITHOUT_FROM_MS = 50 * MINUTE_MS;
@@ -67,6 +68,62 @@ class LateCounterTest {
         Map<String, Object> expected = SinkContents.current(atOnce);
         assertThat(expected).isNotEmpty();
         assertThat(SinkContents.differences(expected, SinkContents.current(rows))).isEmpty();
+    }
+
+    @Test
+    void a_scrape_that_is_late_by_hours_speaks_for_the_end_of_the_hour_before_it()
+            throws Exception {
+        List<SinkRow> rows = new ArrayList<>();
+        LiveRun live = new LiveRun(AttributionSettings.live(1), 1, 1, rows);
+        List<SinkRow> atOnce = new ArrayList<>();
+        LiveRun backfill = new LiveRun(AttributionSettings.backfill(0, 1), 1, 1, atOnce);
+        long late = 62 * MINUTE_MS;
+        for (long at = 0; at < END_MS; at += STEP_MS) {
+            live.clock(SteadyCluster.START_MS + at);
+            List<WireMessage> scrapes = new ArrayList<>();
+            if (at != 60 * MINUTE_MS) {
+                scrapes.add(scrape(at));
+            }
+            if (at == 185 * MINUTE_MS) {
+                scrapes.add(scrape(late));
+            }
+            WireMessage heartbeat = cluster.heartbeat(SteadyCluster.START_MS + at);
+            live.scheduler(heartbeat);
+            backfill.scheduler(heartbeat);
+            for (WireMessage scrape : scrapes) {
+                live.telemetry(scrape);
+                backfill.telemetry(scrape);
+            }
+            advance(live, SteadyCluster.START_MS + at);
+        }
+        advance(live, SteadyCluster.START_MS + END_MS + 60 * MINUTE_MS);
+        live.close();
+        backfill.schedulerWatermark(Long.MAX_VALUE);
+        backfill.telemetryWatermark(Long.MAX_VALUE);
+        backfill.deliverAll();
+        backfill.close();
+
+        // 59:00 to 60:00 lies between the scrape at 55:00 and the late one, which covers it.
+        long minute = SteadyCluster.START_MS + 59 * MINUTE_MS;
+        for (List<SinkRow> ledger : List.of(rows, atOnce)) {
+            Object content = SinkContents.current(ledger).get("USAGE_MINUTE c/n1/0//" + minute);
+            if (!(content instanceof UsageRow row)) {
+                throw new AssertionError("no row of that minute");
+            }
+            assertThat(row.holders().stream().mapToLong(UsageRow.Holder::coveredMs).sum())
+                    .isEqualTo(MINUTE_MS);
+        }
+        assertThat(
+                        SinkContents.differences(
+                                SinkContents.current(atOnce), SinkContents.current(rows)))
+                .isEmpty();
+    }
+
+    private static void advance(LiveRun run, long toMs) throws Exception {
+        run.clock(toMs);
+        run.schedulerWatermark(toMs);
+        run.telemetryWatermark(toMs);
+        run.deliverAll();
     }
 
     /** A job of the first hour that nobody had told of. */
