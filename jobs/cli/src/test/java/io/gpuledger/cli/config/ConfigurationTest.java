@@ -195,7 +195,7 @@ class ConfigurationTest {
     void every_key_is_described_and_named_once() {
         Set<String> variables = new HashSet<>();
         for (Key<?> key : Keys.ALL) {
-            assertThat(key.name()).matches("[a-z_]+(\\.[a-z_]+)?");
+            assertThat(key.name()).matches("[a-z_]+(\\.[a-z_]+){0,2}");
             assertThat(key.description()).as(key.name()).matches("[A-Z].*\\.");
             assertThat(key.type().unit()).as(key.name()).isNotBlank();
             assertThat(variables.add(key.environmentVariable())).as(key.name()).isTrue();

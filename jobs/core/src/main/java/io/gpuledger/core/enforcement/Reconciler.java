@@ -42,8 +42,8 @@ public final class Reconciler {
             }
             Limits original =
                     mark == null || (certain && was == Measure.NONE) ? is : mark.original();
-            // Of a release that may not have happened the strictest may still be set.
-            Measure set = !certain && was == Measure.NONE ? Measure.DRAIN : was;
+            // Where nobody knows how far it came, the strictest of before may still be set.
+            Measure set = certain ? was : Measure.DRAIN;
             Limits should =
                     desired.measure() == Measure.NONE
                             ? released(is, original, set)
