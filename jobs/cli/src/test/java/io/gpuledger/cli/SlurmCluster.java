@@ -507,6 +507,10 @@ final class SlurmCluster implements AutoCloseable {
                 });
     }
 
+    void until(String what, BooleanSupplier isSo, Duration atMost) {
+        Patience.until(what, atMost, isSo);
+    }
+
     void until(String what, BooleanSupplier isSo) {
         Patience.until(what, PATIENCE, isSo);
     }
