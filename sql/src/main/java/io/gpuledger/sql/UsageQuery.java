@@ -222,9 +222,9 @@ public final class UsageQuery {
                           AND ({cluster:String} = '' OR cluster = {cluster:String})
                           AND ({account:String} = '' OR account = {account:String})
                     )
-                    ARRAY JOIN range(
+                    ARRAY JOIN arrayMap(q -> toInt64(q), range(
                         toUInt64(intDiv(span.1, 900000)),
-                        toUInt64(intDiv(greatest(span.2, span.1) + 899999, 900000))) AS quarter
+                        toUInt64(intDiv(greatest(span.2, span.1) + 899999, 900000)))) AS quarter
                     ARRAY JOIN arrayFilter(
                         e -> e.1 < least(span.2, (quarter + 1) * 900000) AND e.2 > greatest(span.1, quarter * 900000),
                         arrayZip({since:Array(Int64)}, {until:Array(Int64)})) AS era
