@@ -57,7 +57,6 @@ class BenchIT {
                 .isGreaterThanOrEqualTo(240);
     }
 
-    @Disabled("never seen green: the session ended before it was run")
     @Test
     void every_question_is_answered_of_a_generated_year() throws IOException {
         JsonNode report =
@@ -83,7 +82,6 @@ class BenchIT {
                 .isPositive();
     }
 
-    @Disabled("never seen green: the session ended before it was run")
     @Test
     void the_pieces_run_one_by_one() throws IOException {
         JsonNode report = bench("core", "--smoke");
@@ -95,7 +93,7 @@ class BenchIT {
         }
     }
 
-    @Disabled("never seen green: the session ended before it was run")
+    @Disabled("red: Kafka expired records of the loader on a loaded machine")
     @Test
     void growth_is_measured_on_ledgers_that_are_right() throws IOException {
         JsonNode report =
@@ -117,7 +115,7 @@ class BenchIT {
         assertThat(report.at("/state/samples").asLong()).isEqualTo(3 * 8 * 120);
     }
 
-    @Disabled("never seen green: the session ended before it was run")
+    @Disabled("red: no row was measured within its time")
     @Test
     void rows_arrive_at_the_pace_of_the_clock() throws IOException {
         JsonNode report = bench("latency", "--smoke", "--hosts=2", "--scrape-interval=1");
