@@ -203,8 +203,7 @@ class LiveSlurmIT {
     }
 
     private String usage(Instant from, Instant to, String key) {
-        Outcome usage =
-                run("usage", "--by=" + key, "--from=" + from, "--to=" + to, "--format=csv");
+        Outcome usage = run("usage", "--by=" + key, "--from=" + from, "--to=" + to, "--format=csv");
         return usage.out();
     }
 
@@ -234,8 +233,7 @@ class LiveSlurmIT {
     private static long submit(SlurmCluster slurm, String account, int seconds, String... more) {
         List<String> all = new ArrayList<>(List.of(more));
         all.addAll(List.of("-A", account, "-t", "6", "--wrap", "sleep " + seconds));
-        return slurm.submit(
-                SlurmCluster.userOf(account, ACCOUNTS), all.toArray(new String[0]));
+        return slurm.submit(SlurmCluster.userOf(account, ACCOUNTS), all.toArray(new String[0]));
     }
 
     private static SlurmCluster.Answer attempt(SlurmCluster slurm) {
@@ -298,7 +296,8 @@ class LiveSlurmIT {
                                     grant,
                                     small ? "gpu_us: " + VOUCHER_GPU_US : "gpu_hours: 100",
                                     small ? more : ""));
-            accounts.append("  - {cluster: loopback, account: %1$s, grant: %1$s}%n".formatted(grant));
+            accounts.append(
+                    "  - {cluster: loopback, account: %1$s, grant: %1$s}%n".formatted(grant));
         }
         Path files = Files.createDirectories(directory.resolve("registries").resolve(name));
         Files.writeString(files.resolve("registry.yaml"), yaml.append(accounts));

@@ -93,8 +93,7 @@ final class SlurmCluster implements AutoCloseable {
                 });
         if (!packages.isEmpty()) {
             packages.sort(Comparator.naturalOrder());
-            return Optional.of(
-                    "no real Slurm here: apt-get install " + String.join(" ", packages));
+            return Optional.of("no real Slurm here: apt-get install " + String.join(" ", packages));
         }
         return System.getProperty("user.name").equals("root")
                 ? Optional.empty()
@@ -181,7 +180,10 @@ final class SlurmCluster implements AutoCloseable {
         until(
                 "all nodes are idle",
                 () ->
-                        say("sinfo", "-h", "-N", "-o", "%T").text().lines().toList()
+                        say("sinfo", "-h", "-N", "-o", "%T")
+                                .text()
+                                .lines()
+                                .toList()
                                 .equals(nodes.stream().map(n -> "idle").toList()));
     }
 
@@ -196,8 +198,7 @@ final class SlurmCluster implements AutoCloseable {
         List<ServerSocket> held = new ArrayList<>();
         try {
             for (String name : names) {
-                ServerSocket socket =
-                        new ServerSocket(0, 1, InetAddress.getLoopbackAddress());
+                ServerSocket socket = new ServerSocket(0, 1, InetAddress.getLoopbackAddress());
                 held.add(socket);
                 ports.put(name, socket.getLocalPort());
             }
@@ -239,16 +240,26 @@ final class SlurmCluster implements AutoCloseable {
         }
         Map<String, String> words =
                 Map.of(
-                        "CLUSTER", CLUSTER,
-                        "HOST", host(),
-                        "DIR", directory.toString(),
-                        "CONTROLLER_PORT", "" + port("controller"),
-                        "ACCOUNTING_PORT", "" + port("accounting"),
-                        "DATABASE_PORT", "" + port("database"),
-                        "PASSWORD", password(),
-                        "JOBCOMP", jobcomp,
-                        "NODES", nodeLines.toString(),
-                        "HOOK", hook());
+                        "CLUSTER",
+                        CLUSTER,
+                        "HOST",
+                        host(),
+                        "DIR",
+                        directory.toString(),
+                        "CONTROLLER_PORT",
+                        "" + port("controller"),
+                        "ACCOUNTING_PORT",
+                        "" + port("accounting"),
+                        "DATABASE_PORT",
+                        "" + port("database"),
+                        "PASSWORD",
+                        password(),
+                        "JOBCOMP",
+                        jobcomp,
+                        "NODES",
+                        nodeLines.toString(),
+                        "HOOK",
+                        hook());
         template("slurm.conf", words);
         template("slurmdbd.conf", words);
         own("etc/slurmdbd.conf", "slurm");
@@ -420,8 +431,7 @@ final class SlurmCluster implements AutoCloseable {
     }
 
     private static List<String> as(String user, String... command) {
-        List<String> all =
-                new ArrayList<>(List.of("setpriv", "--reuid=" + user, "--clear-groups"));
+        List<String> all = new ArrayList<>(List.of("setpriv", "--reuid=" + user, "--clear-groups"));
         all.add("--regid=" + (user.equals("nobody") ? "nogroup" : user));
         all.addAll(List.of(command));
         return all;
@@ -438,7 +448,8 @@ final class SlurmCluster implements AutoCloseable {
     }
 
     Answer trySubmit(String user, String... arguments) {
-        List<String> command = new ArrayList<>(List.of("sbatch", "--parsable", "--output=/dev/null"));
+        List<String> command =
+                new ArrayList<>(List.of("sbatch", "--parsable", "--output=/dev/null"));
         command.addAll(List.of(arguments));
         return say(as(user, command.toArray(new String[0])));
     }
@@ -498,8 +509,7 @@ final class SlurmCluster implements AutoCloseable {
         until(
                 name + " listens",
                 () -> {
-                    try (Socket socket =
-                            new Socket(InetAddress.getLoopbackAddress(), port(name))) {
+                    try (Socket socket = new Socket(InetAddress.getLoopbackAddress(), port(name))) {
                         return socket.isConnected();
                     } catch (IOException e) {
                         return false; // not yet
