@@ -54,6 +54,8 @@ class RestateIT {
             Files.writeString(recording.resolve(item.fileName()), item.text());
         }
         Files.writeString(recording.resolve("1795435436.nodes.txt"), DemoRecording.load().nodes());
+        // What a run is charged by the scheduler is known from accounting alone.
+        Files.writeString(recording.resolve("sacct.psv"), DemoRecording.load().accounting());
     }
 
     @AfterAll
