@@ -81,11 +81,12 @@ class LateSamplesTest {
         for (long at = 0; at < END_MS; at += STEP_MS) {
             live.clock(SteadyCluster.START_MS + at);
             List<WireMessage> scrapes = new ArrayList<>();
-            if (at != 60 * MINUTE_MS) {
-                scrapes.add(scrape(at));
+            // The scrape after the gap is packed, and reaches no further back than to 65:00.
+            if (at < 60 * MINUTE_MS || at >= 75 * MINUTE_MS) {
+                scrapes.add(complete(at));
             }
             if (at == 185 * MINUTE_MS) {
-                scrapes.add(scrape(late));
+                scrapes.add(complete(late));
             }
             WireMessage heartbeat = cluster.heartbeat(SteadyCluster.START_MS + at);
             live.scheduler(heartbeat);
@@ -103,7 +104,7 @@ class LateSamplesTest {
         backfill.deliverAll();
         backfill.close();
 
-        // 59:00 to 60:00 lies between the scrape at 55:00 and the late one, which covers it.
+        // Only the late scrape speaks for 59:00 to 60:00.
         long minute = SteadyCluster.START_MS + 59 * MINUTE_MS;
         for (List<SinkRow> ledger : List.of(rows, atOnce)) {
             Object content = SinkContents.current(ledger).get("USAGE_MINUTE c/n1/0//" + minute);
@@ -141,7 +142,15 @@ class LateSamplesTest {
 
     private WireMessage scrape(long sinceMs) throws IOException {
         boolean without = WITHOUT_FROM_MS < sinceMs && sinceMs < WITHOUT_TO_MS;
-        @Nullable Long counter = without ? null : 1_000_000L + sinceMs * 3;
+        return without ? scrape(sinceMs, null) : complete(sinceMs);
+    }
+
+    /** One that has every field: nothing makes the job look any further for a value. */
+    private WireMessage complete(long sinceMs) throws IOException {
+        return scrape(sinceMs, 1_000_000L + sinceMs * 3);
+    }
+
+    private WireMessage scrape(long sinceMs, @Nullable Long counter) throws IOException {
         return cluster.message(
                 HostScrapeRecord.newBuilder()
                         .setCluster("c")
