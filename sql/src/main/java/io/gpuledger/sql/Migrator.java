@@ -25,14 +25,17 @@ public final class Migrator {
                     "V0004__registry.sql",
                     "V0005__quota.sql",
                     "V0006__run_gpu_types.sql",
-                    "V0007__enforcement.sql");
+                    "V0007__enforcement.sql",
+                    "V0008__statements.sql");
     private static final List<String> VIEWS =
             List.of(
                     "usage_minute_current.sql",
                     "usage_hour_current.sql",
                     "quota_state_current.sql",
                     "quota_decisions_current.sql",
-                    "quota_runs_current.sql");
+                    "quota_runs_current.sql",
+                    "statements_current.sql",
+                    "statement_lines_current.sql");
 
     private Migrator() {}
 

@@ -74,6 +74,18 @@ public final class RegistryLog {
                 .findFirst();
     }
 
+    /** One of them, empty when it is not here. */
+    public Optional<Version> version(long number) {
+        return read(
+                        """
+                        SELECT version, toUnixTimestamp64Milli(recorded_at), recorded_by, digest, body
+                        FROM registry_log FINAL WHERE version = {version:UInt64}
+                        """,
+                        Map.of("version", Long.toString(number)))
+                .stream()
+                .findFirst();
+    }
+
     /** All of them without their texts, newest first. */
     public List<Version> history() {
         return read(

@@ -16,6 +16,7 @@ import io.gpuledger.registry.RegistryTopicException;
 import io.gpuledger.sql.Warehouse;
 import io.gpuledger.sql.WarehouseRefusedException;
 import io.gpuledger.sql.WarehouseUnreachableException;
+import io.gpuledger.statements.StatementException;
 import java.io.PrintWriter;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -46,6 +47,7 @@ import picocli.CommandLine.Option;
             RestateCommand.class,
             QuotaCommand.class,
             ReconcileCommand.class,
+            StatementCommand.class,
             CollectCommand.class,
             EnforceCommand.class,
             RunCommand.class,
@@ -145,6 +147,7 @@ public final class GpuLedger implements Runnable {
                 return ExitCode.WRONG_USAGE;
             }
             if (cause instanceof UsageException
+                    || cause instanceof StatementException
                     || cause instanceof InputException
                     || cause instanceof WarehouseRefusedException) {
                 err.println("gpu-ledger: " + cause.getMessage());

@@ -6,7 +6,6 @@ import io.gpuledger.collectors.slurm.SlurmFileReader;
 import io.gpuledger.collectors.slurm.Slurmrestd;
 import io.gpuledger.collectors.slurm.SlurmrestdException;
 import io.gpuledger.core.reconcile.AccountingRow;
-import io.gpuledger.core.reconcile.Books;
 import io.gpuledger.core.reconcile.GrantRun;
 import io.gpuledger.core.reconcile.Reconciliation;
 import io.gpuledger.core.reconcile.Report;
@@ -14,6 +13,7 @@ import io.gpuledger.core.time.Span;
 import io.gpuledger.local.LocalStack;
 import io.gpuledger.sql.GrantRunQuery;
 import io.gpuledger.sql.Migrator;
+import io.gpuledger.sql.ReconciliationLog;
 import io.gpuledger.sql.Warehouse;
 import java.io.IOException;
 import java.io.PrintWriter;
@@ -47,6 +47,9 @@ import picocli.CommandLine.Option;
                     + " A difference is positive where accounting counts more.",
             "",
             "A reason is given only where the numbers prove it; the rest is UNEXPLAINED.",
+            "",
+            "What came out is recorded, without --account: statement close refuses a month that is not compared"
+                    + " as a whole, or where too much is unexplained.",
             ""
         },
         footer = {
@@ -183,7 +186,7 @@ final class ReconcileCommand implements Callable<Integer> {
             throw new UsageException("give accounting, either --sacct FILE... or --slurmrestd URL");
         }
         List<AccountingRow> rows = accounting(zoneId, window);
-        Books books;
+        Report report;
         ThreeWayOutput quota = null;
         if (threeWay && !json && format == UsageCommand.Format.CSV) {
             throw new UsageException("--three-way has no CSV; give --format table or json");
@@ -191,14 +194,15 @@ final class ReconcileCommand implements Callable<Integer> {
         try (LocalStack stack = ledger.stack()) {
             Warehouse warehouse = ledger.warehouse(stack);
             Migrator.migrate(warehouse);
-            books = new LedgerBooks(warehouse, cluster, window).with(rows);
+            report = Reconciliation.of(new LedgerBooks(warehouse, cluster, window).with(rows));
             if (threeWay) {
                 quota = new ThreeWayOutput(grantRuns(warehouse, window));
             }
-        }
-        Report report = Reconciliation.of(books);
-        if (!only.isEmpty()) {
-            report = report.only(payer -> payer.account().equals(only));
+            if (only.isEmpty()) {
+                record(warehouse, report, window, toleratedMs, quota);
+            } else {
+                report = report.only(payer -> payer.account().equals(only));
+            }
         }
         ReconcileOutput output =
                 new ReconcileOutput(report, cluster, window, zoneId, toleratedMs, all);
@@ -211,6 +215,30 @@ final class ReconcileCommand implements Callable<Integer> {
         out.flush();
         boolean explained = output.isExplained() && (quota == null || quota.isExplained());
         return explained ? ExitCode.DONE : ExitCode.FINDINGS;
+    }
+
+    /** What statement close asks for; one account alone says nothing of the cluster. */
+    private void record(
+            Warehouse warehouse,
+            Report report,
+            Span window,
+            long toleratedMs,
+            @Nullable ThreeWayOutput quota) {
+        new ReconciliationLog(warehouse)
+                .add(
+                        new ReconciliationLog.Comparison(
+                                cluster,
+                                System.currentTimeMillis(),
+                                window.startMs(),
+                                window.endMs(),
+                                report.findings().size(),
+                                report.total().schedulerMs(),
+                                report.total().ledgerMs(),
+                                report.unexplainedMs(),
+                                toleratedMs,
+                                quota != null,
+                                quota != null && quota.isExplained(),
+                                System.getProperty("user.name", "unknown")));
     }
 
     private List<GrantRun> grantRuns(Warehouse warehouse, Span window) {

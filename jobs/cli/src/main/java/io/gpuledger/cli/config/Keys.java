@@ -329,6 +329,19 @@ public final class Keys {
                     "",
                     "ClusterName in Slurm's database. Empty: the cluster's name here.");
 
+    public static final Key<Duration> CLOSE_LAG =
+            new Key<>(
+                    "statements.close_lag",
+                    ValueType.duration("1s", "0s", "7d"),
+                    "10min",
+                    "A statement knows what was in the ledger this long before it was closed.");
+    public static final Key<Duration> RECONCILE_TOLERANCE =
+            new Key<>(
+                    "statements.tolerance",
+                    ValueType.duration("1s", "0s", "36500d"),
+                    "0s",
+                    "GPU time of a cluster and month that reconcile may leave unexplained.");
+
     /** In the order of the template. */
     public static final List<Key<?>> ALL =
             List.of(
@@ -383,7 +396,9 @@ public final class Keys {
                     SLURM_LISTEN,
                     ENFORCE_EVERY,
                     ENFORCE_STALE,
-                    ENFORCE_SLURM_CLUSTER);
+                    ENFORCE_SLURM_CLUSTER,
+                    CLOSE_LAG,
+                    RECONCILE_TOLERANCE);
 
     private Keys() {}
 
