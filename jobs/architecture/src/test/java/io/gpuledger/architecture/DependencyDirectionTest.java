@@ -67,6 +67,24 @@ class DependencyDirectionTest {
                             "io.gpuledger.local..",
                             "io.gpuledger.cli..");
 
+    /** They read tables; who fills them they do not know. */
+    @ArchTest
+    static final ArchRule STATEMENTS_KNOW_NO_JOBS =
+            noClasses()
+                    .that()
+                    .resideInAPackage("io.gpuledger.statements..")
+                    .should()
+                    .dependOnClassesThat()
+                    .resideInAnyPackage(
+                            "org.apache.flink..",
+                            "io.gpuledger.flink..",
+                            "io.gpuledger.attribution..",
+                            "io.gpuledger.quota..",
+                            "io.gpuledger.collectors..",
+                            "io.gpuledger.enforcement..",
+                            "io.gpuledger.local..",
+                            "io.gpuledger.cli..");
+
     @ArchTest
     static final ArchRule COLLECTORS_KNOW_NO_FLINK =
             noClasses()

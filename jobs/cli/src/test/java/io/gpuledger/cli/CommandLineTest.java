@@ -106,6 +106,8 @@ class CommandLineTest {
                 "--kafka= migrate",
                 "backfill --cluster= --slurm x",
                 "usage --by account --cluster=" + SPAN,
+                "statement close --month 2026-01 --grant=",
+                "statement close --month 2026-01 --override=",
                 "reconcile --cluster= --sacct x" + SPAN
             })
     void an_empty_value_is_refused_in_one_line(String line) {

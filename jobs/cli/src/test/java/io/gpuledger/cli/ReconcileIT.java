@@ -8,6 +8,7 @@ import com.sun.net.httpserver.HttpExchange;
 import com.sun.net.httpserver.HttpServer;
 import io.gpuledger.local.LocalStack;
 import io.gpuledger.local.Service;
+import io.gpuledger.sql.Warehouse;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.PrintWriter;
@@ -114,6 +115,13 @@ class ReconcileIT {
         assertThat(outcome.exit()).as(outcome.out() + outcome.err()).isZero();
         JsonNode answer = JSON.readTree(outcome.out());
         assertThat(answer.path("explained").asBoolean()).isTrue();
+        assertThat(recorded(FULL))
+                .isEqualTo(
+                        List.of(
+                                Long.toString(answer.path("runs_compared").asLong()),
+                                Long.toString(
+                                        answer.path("total").path("scheduler_gpu_ms").asLong()),
+                                "0"));
         assertThat(scheduler(answer)).isEqualTo(sreport("11:00", "12:00"));
         assertThat(reasons(answer.path("total")))
                 .isEqualTo(
@@ -124,6 +132,22 @@ class ReconcileIT {
                                 "LOST_RUN", -11_000L,
                                 "SHARD", -17_000L));
         assertThat(answer.path("runs")).hasSize(6);
+    }
+
+    /** The last of a database: what statement close asks for. */
+    private static List<String> recorded(String option) {
+        return new Warehouse(
+                        stack.clickHouseUrl(),
+                        "default",
+                        "",
+                        option.substring("--database=".length()))
+                .query(
+                        """
+                        SELECT runs_compared, scheduler_gpu_ms, unexplained_gpu_ms
+                        FROM reconciliations ORDER BY recorded_at DESC LIMIT 1
+                        """,
+                        Map.of())
+                .get(0);
     }
 
     /** data_parser v0.0.37 lists only the last start of each job, as sacct without -D does. */
