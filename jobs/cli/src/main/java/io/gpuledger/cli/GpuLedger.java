@@ -48,6 +48,7 @@ import picocli.CommandLine.Option;
             QuotaCommand.class,
             ReconcileCommand.class,
             StatementCommand.class,
+            ReportCommand.class,
             CollectCommand.class,
             EnforceCommand.class,
             RunCommand.class,

@@ -140,7 +140,7 @@ final class StatedSiteTables {
         for (StatedSite.GrantTerms g : book.grants()) {
             long end = g.toMs() == Long.MAX_VALUE ? 2_524_608_000_000L : g.toMs();
             text.append(
-                    "  - id: %s\n    title: Title of %s\n    pi: Karen Skov\n"
+                    "  - id: %s\n    title: Title of <%s> & co\n    pi: Karen Skov\n"
                             .formatted(g.id(), g.id()));
             text.append(
                     "    kind: %s\n".formatted(g.priceList().isEmpty() ? "voucher" : "commercial"));

@@ -1,0 +1,227 @@
+package io.gpuledger.cli;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import io.gpuledger.core.statement.Period;
+import io.gpuledger.local.LocalStack;
+import io.gpuledger.local.Service;
+import io.gpuledger.sql.Migrator;
+import io.gpuledger.sql.Warehouse;
+import io.gpuledger.statements.Close;
+import io.gpuledger.statements.report.OperatorReport;
+import io.gpuledger.testkit.StatedSite;
+import java.io.PrintWriter;
+import java.io.StringReader;
+import java.io.StringWriter;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Instant;
+import java.time.YearMonth;
+import java.time.ZoneId;
+import java.util.ArrayList;
+import java.util.EnumSet;
+import java.util.List;
+import java.util.Map;
+import javax.xml.parsers.DocumentBuilderFactory;
+import org.apache.pdfbox.Loader;
+import org.apache.pdfbox.cos.COSName;
+import org.apache.pdfbox.pdmodel.PDDocument;
+import org.apache.pdfbox.pdmodel.PDPage;
+import org.apache.pdfbox.text.PDFTextStripper;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.xml.sax.InputSource;
+
+/** Reports of two closed months of a simulated site. */
+class ReportIT {
+    private static final ObjectMapper JSON = new ObjectMapper();
+    private static final ZoneId COPENHAGEN = ZoneId.of("Europe/Copenhagen");
+
+    @TempDir static Path directory;
+    private static LocalStack stack;
+    private static Path out;
+
+    private record Outcome(int exit, String out, String err) {}
+
+    @BeforeAll
+    static void start() throws Exception {
+        Files.writeString(directory.resolve("ledger.yaml"), "zone: Europe/Copenhagen\n");
+        out = directory.resolve("reports");
+        stack =
+                LocalStack.open(
+                        new LocalStack.Options(
+                                directory.resolve("data"),
+                                Path.of(System.getProperty("user.home"), ".cache", "gpu-ledger"),
+                                0,
+                                0),
+                        "ReportIT");
+        stack.ensureUp(EnumSet.of(Service.CLICKHOUSE));
+        StatedSite site = new StatedSite(3, YearMonth.of(2024, 1), 2, COPENHAGEN, 40);
+        Warehouse warehouse = warehouse("reports");
+        Migrator.migrate(warehouse);
+        new StatedSiteTables(site, warehouse).write();
+        for (StatedSite.Closing closing : site.closings()) {
+            Outcome closed =
+                    run(
+                            "statement",
+                            "close",
+                            "--month=" + closing.month(),
+                            "--known-at=" + Instant.ofEpochMilli(closing.knownAtMs()),
+                            "--override=Test <of> reports");
+            assertThat(closed.exit()).as(closed.err()).isNotEqualTo(ExitCode.WRONG_USAGE);
+        }
+    }
+
+    @AfterAll
+    static void stop() {
+        stack.close();
+    }
+
+    @Test
+    void a_page_needs_nothing_but_itself_and_takes_no_text_for_markup() throws Exception {
+        report("--grant=payer", "--format=html");
+        String html = Files.readString(out.resolve("payer-2024-02.html"));
+
+        DocumentBuilderFactory.newInstance()
+                .newDocumentBuilder()
+                .parse(new InputSource(new StringReader(html.replaceFirst("<!DOCTYPE html>", ""))));
+        assertThat(html)
+                .contains(
+                        "Title of &lt;payer&gt; &amp; co", "Test &lt;of&gt; reports", "correction")
+                .contains("696 hours, Europe/Copenhagen")
+                .doesNotContain("<script", "<link", "url(", "@import", "src=");
+        assertThat(html.replace("http://www.w3.org/2000/svg", "")).doesNotContain("http");
+    }
+
+    @Test
+    void print_has_text_that_can_be_selected_and_fonts_that_it_brings_along() throws Exception {
+        report("--grant=voucher", "--format=pdf", "--lang=da");
+        try (PDDocument pdf = Loader.loadPDF(out.resolve("voucher-2024-02.pdf").toFile())) {
+            String text = new PDFTextStripper().getText(pdf);
+            assertThat(text)
+                    .contains("Title of <voucher> & co", "Månedsopgørelse", "februar 2024")
+                    .contains("Budgettet er overskredet med", "Definitioner og metode");
+            for (PDPage page : pdf.getPages()) {
+                for (COSName font : page.getResources().getFontNames()) {
+                    assertThat(page.getResources().getFont(font).isEmbedded()).isTrue();
+                }
+            }
+        }
+    }
+
+    @Test
+    void data_are_the_statement_as_it_was_closed() throws Exception {
+        report("--grant=payer", "--format=csv,json");
+        JsonNode json = JSON.readTree(out.resolve("payer-2024-02.json").toFile());
+        String shown = run("statement", "show", "--grant=payer", "--month=2024-02", "--json").out();
+        assertThat(json.path("statement")).isEqualTo(JSON.readTree(shown));
+        long used = json.path("statement").path("budget").path("used_gpu_us").asLong();
+        assertThat(json.path("total").path("charged_gpu_us").asLong())
+                .as("what the month consists of is what was stated of it")
+                .isEqualTo(used)
+                .isPositive();
+        long days = 0;
+        for (JsonNode day : json.path("days")) {
+            days += day.path("charged_gpu_us").asLong();
+        }
+        assertThat(days).isEqualTo(used);
+        List<String> csv = Files.readAllLines(out.resolve("payer-2024-02.csv"));
+        assertThat(csv).hasSize(json.path("statement").path("lines").size() + 1);
+        assertThat(csv.get(0)).startsWith("statement,line,kind,period,cluster,gpu_model");
+    }
+
+    @Test
+    void the_site_has_the_hours_of_its_zone() throws Exception {
+        Warehouse warehouse = warehouse("hours");
+        Migrator.migrate(warehouse);
+        warehouse.execute(
+                """
+                INSERT INTO usage_hour_log (cluster, host, gpu_index, window_start, exists_ms, revision,
+                    holders.bucket, holders.run_id, holders.job_id, holders.account, holders.user, holders.partition,
+                    holders.qos, holders.grant_id, holders.instance, holders.gpu_ms, holders.charged_gpu_us,
+                    holders.covered_ms, holders.active_gpu_us, holders.sm_active_gpu_us, holders.tensor_active_gpu_us,
+                    holders.dram_active_gpu_us, holders.memory_mib_ms, holders.energy_mj, holders.held_idle_ms,
+                    holders.flags, inserted_at)
+                SELECT 'c', 'h', number % 2, toDateTime('2026-01-01 00:00:00', 'UTC') + intDiv(number, 2) * 3600, 3600000, 1,
+                    ['IDLE'], [''], [''], [''], [''], [''], [''], [''], [-1], [3600000], [0],
+                    [0], [0], [0], [0], [0], [0], [0], [0], [0], toDateTime64('2026-01-02 00:00:00', 3, 'UTC')
+                FROM numbers(2 * 24 * 360)
+                """,
+                Map.of());
+        for (Map.Entry<Integer, Long> month : Map.of(3, 743L, 10, 745L).entrySet()) {
+            Close close =
+                    new Close(
+                            new Period(YearMonth.of(2026, month.getKey()), COPENHAGEN),
+                            Instant.parse("2026-12-01T00:00:00Z").toEpochMilli(),
+                            0,
+                            "",
+                            List.of(),
+                            "ida");
+            JsonNode site = JSON.readTree(new OperatorReport(warehouse, close, List.of()).json());
+            assertThat(site.path("hours").asLong()).isEqualTo(month.getValue());
+            assertThat(site.path("clusters").path(0).path("capacity_gpu_ms").asLong())
+                    .isEqualTo(2 * month.getValue() * 3_600_000);
+        }
+    }
+
+    @Test
+    void the_sites_report_has_all_grants() throws Exception {
+        report("--operator", "--format=html,pdf,csv,json");
+        JsonNode site = JSON.readTree(out.resolve("site-2024-02.json").toFile());
+        List<String> grants = new ArrayList<>();
+        site.path("grants").forEach(g -> grants.add(g.path("grant").asText()));
+        assertThat(grants).containsExactly("ended", "payer", "unmapped", "voucher", "yen");
+        assertThat(Files.readAllLines(out.resolve("site-2024-02.csv"))).hasSize(6);
+        assertThat(Files.readString(out.resolve("site-2024-02.html")))
+                .contains("Open when the month was closed", "is not compared with its accounting");
+        assertThat(Files.size(out.resolve("site-2024-02.pdf"))).isPositive();
+    }
+
+    @Test
+    void a_month_that_is_open_and_a_grant_that_is_unknown_are_refused() {
+        Outcome open =
+                run("report", "--operator", "--month=2024-03", "--out=" + directory.resolve("no"));
+        assertThat(open.exit()).isEqualTo(ExitCode.WRONG_USAGE);
+        assertThat(open.err()).hasLineCount(1).contains("2024-03 is not closed");
+        Outcome unknown =
+                run(
+                        "report",
+                        "--grant=nobody",
+                        "--month=2024-02",
+                        "--out=" + directory.resolve("no"));
+        assertThat(unknown.exit()).isEqualTo(ExitCode.WRONG_USAGE);
+        assertThat(unknown.err()).hasLineCount(1).contains("grant nobody has no statement");
+        assertThat(directory.resolve("no")).doesNotExist();
+    }
+
+    private static void report(String... more) {
+        List<String> words = new ArrayList<>(List.of("report", "--month=2024-02", "--out=" + out));
+        words.addAll(List.of(more));
+        Outcome outcome = run(words.toArray(new String[0]));
+        assertThat(outcome.exit()).as(outcome.err()).isZero();
+    }
+
+    private static Warehouse warehouse(String database) {
+        return new Warehouse(stack.clickHouseUrl(), "default", "", database);
+    }
+
+    private static Outcome run(String... words) {
+        StringWriter output = new StringWriter();
+        StringWriter err = new StringWriter();
+        List<String> all = new ArrayList<>();
+        all.add("--config=" + directory.resolve("ledger.yaml"));
+        all.add("--data=" + directory.resolve("data"));
+        all.add("--database=reports");
+        all.addAll(List.of(words));
+        int exit =
+                GpuLedger.commandLine()
+                        .setOut(new PrintWriter(output))
+                        .setErr(new PrintWriter(err))
+                        .execute(all.toArray(new String[0]));
+        return new Outcome(exit, output.toString(), err.toString());
+    }
+}

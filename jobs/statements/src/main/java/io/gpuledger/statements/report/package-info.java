@@ -1,0 +1,3 @@
+/** What people receive of a statement: one template, as page, print and data. */
+@org.jspecify.annotations.NullMarked
+package io.gpuledger.statements.report;
