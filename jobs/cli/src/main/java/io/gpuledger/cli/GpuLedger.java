@@ -49,6 +49,7 @@ import picocli.CommandLine.Option;
             ReconcileCommand.class,
             StatementCommand.class,
             ReportCommand.class,
+            ExplainCommand.class,
             CollectCommand.class,
             EnforceCommand.class,
             RunCommand.class,

@@ -1,5 +1,6 @@
 package io.gpuledger.cli;
 
+import io.gpuledger.cli.config.Keys;
 import io.gpuledger.core.registry.Grant;
 import io.gpuledger.local.LocalStack;
 import io.gpuledger.sql.Migrator;
@@ -37,7 +38,7 @@ import picocli.CommandLine.Option;
             "html is one page that needs nothing else, pdf the same as print with embedded fonts. csv has a line for each"
                     + " line of the statement, of the site one for each grant. json has the statement as it was closed,"
                     + " and days, users and largest runs. Times are gpu_ms, charges gpu_us, energy millijoules, amounts"
-                    + " the smallest unit of the currency.",
+                    + " the smallest unit of the currency. focus has the lines as rows of FOCUS 1.3, cost and usage.",
         })
 final class ReportCommand implements Callable<Integer> {
     /** Forms of a report. */
@@ -45,7 +46,12 @@ final class ReportCommand implements Callable<Integer> {
         HTML,
         PDF,
         CSV,
-        JSON
+        JSON,
+        FOCUS;
+
+        String suffix() {
+            return this == FOCUS ? "focus.csv" : name().toLowerCase(Locale.ROOT);
+        }
     }
 
     @CommandLine.ParentCommand GpuLedger ledger;
@@ -64,7 +70,7 @@ final class ReportCommand implements Callable<Integer> {
             names = "--format",
             split = ",",
             paramLabel = "FORMAT",
-            description = "html, pdf, csv, json (default: html).")
+            description = "html, pdf, csv, json, focus (default: html).")
     List<Form> formats = new ArrayList<>();
 
     @Option(names = "--lang", defaultValue = "EN", description = "en or da (default: en).")
@@ -82,6 +88,9 @@ final class ReportCommand implements Callable<Integer> {
         String only = UsageCommand.only("--grant", grant);
         if (operator == !only.isEmpty()) {
             throw new UsageException("give either --grant NAME or --operator");
+        }
+        if (operator && formats.contains(Form.FOCUS)) {
+            throw new UsageException("focus has the lines of a grant; give --grant NAME");
         }
         String period = StatementCommand.month(month).toString();
         List<Path> written = new ArrayList<>();
@@ -139,6 +148,7 @@ final class ReportCommand implements Callable<Integer> {
                         case PDF -> report.pdf(language);
                         case CSV -> bytes(report.csv());
                         case JSON -> bytes(report.json());
+                        case FOCUS -> bytes(report.focus(ledger.configuration().get(Keys.ISSUER)));
                     },
                     written);
         }
@@ -167,6 +177,8 @@ final class ReportCommand implements Callable<Integer> {
                         case PDF -> report.pdf(language);
                         case CSV -> bytes(report.csv());
                         case JSON -> bytes(report.json());
+                        case FOCUS ->
+                                throw new IllegalStateException("refused before anything is read");
                     },
                     written);
         }
@@ -188,7 +200,7 @@ final class ReportCommand implements Callable<Integer> {
     private void write(String name, Form form, byte[] content, List<Path> written)
             throws IOException {
         Files.createDirectories(out);
-        Path file = out.resolve(name + "." + form.name().toLowerCase(Locale.ROOT));
+        Path file = out.resolve(name + "." + form.suffix());
         Files.write(file, content);
         written.add(file);
     }

@@ -15,6 +15,7 @@ import io.gpuledger.testkit.StatedSite;
 import java.io.PrintWriter;
 import java.io.StringReader;
 import java.io.StringWriter;
+import java.math.BigDecimal;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Instant;
@@ -22,8 +23,10 @@ import java.time.YearMonth;
 import java.time.ZoneId;
 import java.util.ArrayList;
 import java.util.EnumSet;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import javax.xml.parsers.DocumentBuilderFactory;
 import org.apache.pdfbox.Loader;
 import org.apache.pdfbox.cos.COSName;
@@ -40,6 +43,28 @@ import org.xml.sax.InputSource;
 class ReportIT {
     private static final ObjectMapper JSON = new ObjectMapper();
     private static final ZoneId COPENHAGEN = ZoneId.of("Europe/Copenhagen");
+
+    /** Mandatory columns that allow no null. */
+    private static final Set<String> NEVER_NULL =
+            Set.of(
+                    "BilledCost",
+                    "BillingAccountId",
+                    "BillingCurrency",
+                    "BillingPeriodEnd",
+                    "BillingPeriodStart",
+                    "ChargeCategory",
+                    "ChargeDescription",
+                    "ChargePeriodEnd",
+                    "ChargePeriodStart",
+                    "ContractedCost",
+                    "EffectiveCost",
+                    "HostProviderName",
+                    "InvoiceIssuerName",
+                    "ListCost",
+                    "ServiceCategory",
+                    "ServiceName",
+                    "ServiceProviderName",
+                    "ServiceSubcategory");
 
     @TempDir static Path directory;
     private static LocalStack stack;
@@ -132,6 +157,139 @@ class ReportIT {
         List<String> csv = Files.readAllLines(out.resolve("payer-2024-02.csv"));
         assertThat(csv).hasSize(json.path("statement").path("lines").size() + 1);
         assertThat(csv.get(0)).startsWith("statement,line,kind,period,cluster,gpu_model");
+    }
+
+    @Test
+    void focus_rows_keep_the_rules_of_the_specification() throws Exception {
+        report("--grant=payer", "--format=focus,json");
+        JsonNode statement =
+                JSON.readTree(out.resolve("payer-2024-02.json").toFile()).path("statement");
+        List<String> lines = Files.readAllLines(out.resolve("payer-2024-02.focus.csv"));
+        List<String> columns = List.of(lines.get(0).split(",", -1));
+        assertThat(columns).isSorted().doesNotHaveDuplicates();
+        BigDecimal billed = BigDecimal.ZERO;
+        int corrections = 0;
+        for (String line : lines.subList(1, lines.size())) {
+            Map<String, String> row = new HashMap<>();
+            List<String> cells = List.of(line.replaceAll("\"[^\"]*\"", "quoted").split(",", -1));
+            assertThat(cells).hasSameSizeAs(columns);
+            for (int i = 0; i < cells.size(); i++) {
+                row.put(columns.get(i), cells.get(i));
+            }
+            assertThat(row)
+                    .allSatisfy(
+                            (column, cell) -> {
+                                if (NEVER_NULL.contains(column)) {
+                                    assertThat(cell).as(column).isNotEmpty();
+                                }
+                            })
+                    .containsEntry("BillingCurrency", "DKK")
+                    .containsEntry("BillingPeriodStart", "2024-01-31T23:00:00Z")
+                    .containsEntry("BillingPeriodEnd", "2024-02-29T23:00:00Z");
+            boolean earlier = "2023-12-31T23:00:00Z".equals(row.get("ChargePeriodStart"));
+            corrections += earlier ? 1 : 0;
+            assertThat(row.get("ChargeClass")).isEqualTo(earlier ? "Correction" : "");
+            BigDecimal cost = new BigDecimal(row.get("BilledCost"));
+            billed = billed.add(cost);
+            if ("Usage".equals(row.get("ChargeCategory"))) {
+                BigDecimal product =
+                        new BigDecimal(row.get("ContractedUnitPrice"))
+                                .multiply(new BigDecimal(row.get("PricingQuantity")));
+                assertThat(new BigDecimal(row.get("ContractedCost"))).isEqualByComparingTo(product);
+                assertThat(cost.subtract(product).abs()).isLessThan(new BigDecimal("0.011"));
+                assertThat(row.get("SkuPriceId")).isNotEmpty();
+            } else {
+                assertThat(row.get("ContractedCost")).isEqualTo(row.get("BilledCost"));
+            }
+        }
+        assertThat(corrections).isPositive();
+        assertThat(billed.movePointRight(2))
+                .isEqualByComparingTo(
+                        statement.path("total").path("amount_minor").path("DKK").asText());
+    }
+
+    @Test
+    void every_line_is_explained_to_the_unit() throws Exception {
+        int explained = 0;
+        for (String grant : List.of("payer", "voucher", "yen", "ended", "unmapped")) {
+            JsonNode lines =
+                    JSON.readTree(
+                                    run(
+                                                    "statement",
+                                                    "show",
+                                                    "--grant=" + grant,
+                                                    "--month=2024-02",
+                                                    "--json")
+                                            .out())
+                            .path("lines");
+            for (JsonNode line : lines) {
+                Outcome outcome =
+                        run(
+                                "explain",
+                                "--statement=" + grant + "/2024-02",
+                                "--line=" + line.path("line").asInt(),
+                                "--json");
+                assertThat(outcome.exit()).as(outcome.out() + outcome.err()).isZero();
+                JsonNode explanation = JSON.readTree(outcome.out());
+                assertThat(explanation.path("line")).isEqualTo(line);
+                assertThat(explanation.path("adds_up").asBoolean()).isTrue();
+                explained++;
+            }
+        }
+        assertThat(explained).isGreaterThan(10);
+        assertThat(run("explain", "--statement=payer/2024-02", "--line=1").out())
+                .contains("payer/2024-02 line 1, usage of 2024-02", "rounded half to even")
+                .contains("ALLOCATED", "sum of all parts", ": the line");
+        Outcome none = run("explain", "--statement=payer/2024-02", "--line=99");
+        assertThat(none.exit()).isEqualTo(ExitCode.WRONG_USAGE);
+        assertThat(none.err()).contains("statement payer/2024-02 has lines 1 to");
+    }
+
+    @Test
+    void a_slots_hour_tells_all_that_was_ever_known_of_it() throws Exception {
+        List<String> corrected =
+                warehouse("reports")
+                        .query(
+                                """
+                                SELECT cluster, host, gpu_index, formatDateTime(window_start, '%FT%TZ', 'UTC'), count()
+                                FROM usage_hour_log GROUP BY ALL HAVING count() = 3 ORDER BY ALL LIMIT 1
+                                """,
+                                Map.of())
+                        .get(0);
+        Outcome outcome =
+                run(
+                        "explain",
+                        "--slot=%s/%s/%s"
+                                .formatted(corrected.get(0), corrected.get(1), corrected.get(2)),
+                        "--at=" + corrected.get(3),
+                        "--json");
+        JsonNode versions = JSON.readTree(outcome.out());
+        assertThat(versions).hasSize(3);
+        assertThat(versions.path(0).path("current").asBoolean()).isTrue();
+        assertThat(versions.path(1).path("current").asBoolean()).isFalse();
+        assertThat(run("explain", "--slot=a/b/c", "--at=2024-02-01").exit())
+                .isEqualTo(ExitCode.WRONG_USAGE);
+        JsonNode hours = JSON.readTree(run("explain", "--run=north/payer", "--json").out());
+        long charged = 0;
+        for (JsonNode hour : hours) {
+            charged += hour.path("charged_gpu_us").asLong();
+        }
+        assertThat(charged)
+                .as("hours that turned out to be another run's are left out")
+                .isPositive()
+                .isEqualTo(
+                        Long.parseLong(
+                                warehouse("reports")
+                                        .query(
+                                                """
+                                                SELECT sum(arraySum((c, r) -> if(r = 'north/payer', c, 0), h.1, h.2)) FROM (
+                                                    SELECT argMax((holders.charged_gpu_us, holders.run_id), revision) AS h
+                                                    FROM usage_hour_log GROUP BY cluster, host, gpu_index, window_start)
+                                                """,
+                                                Map.of())
+                                        .get(0)
+                                        .get(0)));
+        assertThat(run("explain", "--run=north/1/1").err()).contains("has no hour of --run");
     }
 
     @Test

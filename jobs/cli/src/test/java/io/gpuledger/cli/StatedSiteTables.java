@@ -90,7 +90,9 @@ final class StatedSiteTables {
         column(row, v, "grant_id", StatedSite.Holder::grant);
         column(row, v, "gpu_ms", h -> Long.toString(h.gpuMs()));
         column(row, v, "charged_gpu_us", h -> Long.toString(h.chargedGpuUs()));
-        for (String name : List.of("run_id", "job_id", "account", "user", "partition", "qos")) {
+        // One long run for each that pays: what moves to another grant moves to its run.
+        column(row, v, "run_id", h -> h.grant().isEmpty() ? "" : v.cluster() + "/" + h.grant());
+        for (String name : List.of("job_id", "account", "user", "partition", "qos")) {
             column(row, v, name, h -> "");
         }
         for (String name : ZEROS) {

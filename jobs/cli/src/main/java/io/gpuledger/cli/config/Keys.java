@@ -342,6 +342,13 @@ public final class Keys {
                     "0s",
                     "GPU time of a cluster and month that reconcile may leave unexplained.");
 
+    public static final Key<String> ISSUER =
+            new Key<>(
+                    "statements.issuer",
+                    ValueType.text(),
+                    "GPU Ledger site",
+                    "Who runs the site, as exports of statements name it.");
+
     /** In the order of the template. */
     public static final List<Key<?>> ALL =
             List.of(
@@ -398,7 +405,8 @@ public final class Keys {
                     ENFORCE_STALE,
                     ENFORCE_SLURM_CLUSTER,
                     CLOSE_LAG,
-                    RECONCILE_TOLERANCE);
+                    RECONCILE_TOLERANCE,
+                    ISSUER);
 
     private Keys() {}
 

@@ -467,6 +467,15 @@ public final class GrantReport {
         return csv.toString();
     }
 
+    /**
+     * The lines as rows of FOCUS 1.3.
+     *
+     * @param issuer who runs the site
+     */
+    public String focus(String issuer) {
+        return new FocusExport(statement, issuer).csv();
+    }
+
     /** The statement as it was closed, and what its own month consists of. */
     public String json() {
         ObjectNode root = JSON.createObjectNode();
