@@ -26,7 +26,8 @@ public final class Migrator {
                     "V0005__quota.sql",
                     "V0006__run_gpu_types.sql",
                     "V0007__enforcement.sql",
-                    "V0008__statements.sql");
+                    "V0008__statements.sql",
+                    "V0009__credits.sql");
     private static final List<String> VIEWS =
             List.of(
                     "usage_minute_current.sql",

@@ -50,6 +50,7 @@ import picocli.CommandLine.Option;
             StatementCommand.class,
             ReportCommand.class,
             ExplainCommand.class,
+            AdjustCommand.class,
             CollectCommand.class,
             EnforceCommand.class,
             RunCommand.class,

@@ -349,6 +349,13 @@ public final class Keys {
                     "GPU Ledger site",
                     "Who runs the site, as exports of statements name it.");
 
+    public static final Key<Duration> CREDIT_WINDOW =
+            new Key<>(
+                    "credits.window",
+                    ValueType.duration("1h", "1h", "31d"),
+                    "24h",
+                    "At most what a run lost to the site was charged in this time before its end is credited.");
+
     /** In the order of the template. */
     public static final List<Key<?>> ALL =
             List.of(
@@ -406,7 +413,8 @@ public final class Keys {
                     ENFORCE_SLURM_CLUSTER,
                     CLOSE_LAG,
                     RECONCILE_TOLERANCE,
-                    ISSUER);
+                    ISSUER,
+                    CREDIT_WINDOW);
 
     private Keys() {}
 

@@ -38,6 +38,12 @@ public final class Money {
                 .longValueExact();
     }
 
+    /** What charged GPU time costs, rounded to the smallest unit. */
+    public static BigDecimal of(long chargedGpuUs, BigDecimal perGpuHour, String currency) {
+        return BigDecimal.valueOf(
+                amountMinor(chargedGpuUs, perGpuHour, currency), digits(currency));
+    }
+
     /** As people write it, without the currency. */
     public static String text(long amountMinor, String currency) {
         return BigDecimal.valueOf(amountMinor, digits(currency)).toPlainString();
