@@ -1,7 +1,7 @@
 package io.gpuledger.cli;
 
 import io.gpuledger.cli.config.Keys;
-import io.gpuledger.core.registry.Grant;
+import io.gpuledger.core.registry.Registry;
 import io.gpuledger.local.LocalStack;
 import io.gpuledger.sql.Migrator;
 import io.gpuledger.sql.RegistryLog;
@@ -129,15 +129,12 @@ final class ReportCommand implements Callable<Integer> {
                     "grant %s has no statement of %s; statement list shows those there are"
                             .formatted(grantId, period));
         }
-        long termEndMs =
+        Registry registry =
                 new RegistryLog(warehouse)
                         .version(last.registryVersion())
                         .map(RegistryCommand::parse)
-                        .flatMap(r -> r.grant(grantId))
-                        .map(Grant::term)
-                        .map(term -> term.endMs())
-                        .orElse(-1L);
-        GrantReport report = new GrantReport(warehouse, last, history, termEndMs);
+                        .orElse(Registry.EMPTY);
+        GrantReport report = new GrantReport(warehouse, last, history, registry);
         String name = safe(grantId) + "-" + period;
         for (Form form : forms()) {
             write(

@@ -7,6 +7,7 @@ import io.gpuledger.core.registry.ChargePolicy;
 import io.gpuledger.core.registry.Effective;
 import io.gpuledger.core.registry.Enforcement;
 import io.gpuledger.core.registry.Grant;
+import io.gpuledger.core.registry.GridFactor;
 import io.gpuledger.core.registry.Price;
 import io.gpuledger.core.registry.PriceList;
 import io.gpuledger.core.registry.Registry;
@@ -112,7 +113,31 @@ public final class RegistryDiff {
             entries.put("price list " + list.name(), prices(list));
         }
         registry.adjustments().forEach(a -> entries.put("adjustment " + a.id(), adjustment(a)));
+        for (GridFactor factor : registry.gridFactors()) {
+            entries.put(
+                    "grid factor"
+                            + (factor.area().isEmpty() ? "" : " " + factor.area())
+                            + (factor.cluster().isEmpty() ? "" : " of " + factor.cluster())
+                            + text(factor.effective()),
+                    Map.of("g/kWh", grams(factor)));
+        }
         return entries;
+    }
+
+    private static String grams(GridFactor factor) {
+        return factor.isHourly()
+                ? "%d hours, %s on average"
+                        .formatted(
+                                factor.gramsPerKwh().size(),
+                                factor.gramsPerKwh().stream()
+                                        .reduce(BigDecimal.ZERO, BigDecimal::add)
+                                        .divide(
+                                                BigDecimal.valueOf(factor.gramsPerKwh().size()),
+                                                6,
+                                                RoundingMode.HALF_EVEN)
+                                        .stripTrailingZeros()
+                                        .toPlainString())
+                : factor.gramsPerKwh().get(0).toPlainString();
     }
 
     /** An account that moves is one entry with both grants. */

@@ -10,6 +10,7 @@ import io.gpuledger.core.registry.Enforcement;
 import io.gpuledger.core.registry.Entry;
 import io.gpuledger.core.registry.Grant;
 import io.gpuledger.core.registry.GrantKind;
+import io.gpuledger.core.registry.GridFactor;
 import io.gpuledger.core.registry.Price;
 import io.gpuledger.core.registry.PriceList;
 import io.gpuledger.core.registry.Registry;
@@ -44,7 +45,8 @@ final class RegistryReader {
                     "accounts",
                     "charge_policies",
                     "price_lists",
-                    "adjustments");
+                    "adjustments",
+                    "grid_factors");
 
     static final List<String> GRANT =
             List.of(
@@ -75,6 +77,9 @@ final class RegistryReader {
     static final List<String> PRICE = List.of("model", "from", "to", "per_gpu_hour");
     static final List<String> ADJUSTMENT =
             List.of("id", "grant", "at", "gpu_hours", "gpu_us", "money", "reason", "author");
+
+    static final List<String> GRID_FACTOR =
+            List.of("cluster", "area", "from", "to", "g_per_kwh", "hourly");
 
     static final BigDecimal GPU_HOUR = BigDecimal.valueOf(BudgetLine.GPU_US_PER_GPU_HOUR);
 
@@ -116,6 +121,7 @@ final class RegistryReader {
     private final List<ChargePolicy> policies = new ArrayList<>();
     private final List<PriceList> priceLists = new ArrayList<>();
     private final List<Adjustment> adjustments = new ArrayList<>();
+    private final List<GridFactor> gridFactors = new ArrayList<>();
 
     private static Map<String, LineKind> lineKinds() {
         Map<String, LineKind> kinds = new LinkedHashMap<>();
@@ -149,7 +155,8 @@ final class RegistryReader {
                         mappings,
                         policies,
                         priceLists,
-                        adjustments);
+                        adjustments,
+                        gridFactors);
         for (RegistryFault fault : RegistryRules.faults(registry)) {
             if (!follows(fault)) {
                 problems.add(located(fault));
@@ -203,6 +210,8 @@ final class RegistryReader {
                 .forEach(n -> priceList(source, YamlMap.of(source, n, "a price list", PRICE_LIST)));
         file.list("adjustments")
                 .forEach(n -> adjustment(YamlMap.of(source, n, "an adjustment", ADJUSTMENT)));
+        file.list("grid_factors")
+                .forEach(n -> gridFactor(YamlMap.of(source, n, "a grid factor", GRID_FACTOR)));
     }
 
     private void cluster(YamlSource source, ScalarNode node) {
@@ -481,6 +490,54 @@ final class RegistryReader {
                                     money == null ? BigDecimal.ZERO : plain(money),
                                     reason,
                                     author),
+                            map));
+        }
+    }
+
+    /** One number for a span, or one for each hour from a date on. */
+    private void gridFactor(YamlMap map) {
+        String cluster = map.name("cluster");
+        String area = map.name("area");
+        if (!map.has("hourly")) {
+            Span effective = map.effective();
+            BigDecimal grams = map.requiredNumber("g_per_kwh");
+            if (grams != null && grams.signum() < 0) {
+                map.bad("g_per_kwh", "a factor below zero", "give grams for each kWh");
+            }
+            if (grams != null && map.isSound()) {
+                gridFactors.add(
+                        placed(
+                                new GridFactor(cluster, area, effective, List.of(plain(grams))),
+                                map));
+            }
+            return;
+        }
+        long from = map.requiredDate("from", 0);
+        List<BigDecimal> hours = new ArrayList<>();
+        for (ScalarNode node : map.scalars("hourly")) {
+            if (node.getValue().matches("[0-9]{1,9}(\\.[0-9]{1,9})?")) {
+                hours.add(plain(new BigDecimal(node.getValue())));
+            } else {
+                map.bad(
+                        "hourly",
+                        "'%s' is no factor".formatted(node.getValue()),
+                        "give grams for each kWh like 81.5");
+            }
+        }
+        if (map.has("to") || map.has("g_per_kwh")) {
+            map.bad("hourly", "hourly factors with to or g_per_kwh", "leave those out");
+        }
+        if (hours.size() < 2) {
+            map.bad("hourly", "fewer than two hours", "give g_per_kwh with from and to");
+        }
+        if (map.isSound()) {
+            gridFactors.add(
+                    placed(
+                            new GridFactor(
+                                    cluster,
+                                    area,
+                                    new Span(from, from + hours.size() * 3_600_000L),
+                                    hours),
                             map));
         }
     }

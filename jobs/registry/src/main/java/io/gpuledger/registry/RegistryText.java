@@ -7,6 +7,7 @@ import io.gpuledger.core.registry.ChargePolicy;
 import io.gpuledger.core.registry.Effective;
 import io.gpuledger.core.registry.Enforcement;
 import io.gpuledger.core.registry.Grant;
+import io.gpuledger.core.registry.GridFactor;
 import io.gpuledger.core.registry.Price;
 import io.gpuledger.core.registry.PriceList;
 import io.gpuledger.core.registry.Registry;
@@ -46,6 +47,10 @@ public final class RegistryText {
                 root,
                 "adjustments",
                 registry.adjustments().stream().map(RegistryText::adjustment).toList());
+        put(
+                root,
+                "grid_factors",
+                registry.gridFactors().stream().map(RegistryText::gridFactor).toList());
         return new JsonText().of(root);
     }
 
@@ -218,6 +223,20 @@ public final class RegistryText {
         }
         map.put("reason", adjustment.reason());
         map.put("author", adjustment.author());
+        return map;
+    }
+
+    private static Map<String, Object> gridFactor(GridFactor factor) {
+        Map<String, Object> map = new LinkedHashMap<>();
+        put(map, "cluster", factor.cluster());
+        put(map, "area", factor.area());
+        if (factor.isHourly()) {
+            map.put("from", date(factor.effective().startMs()));
+            map.put("hourly", factor.gramsPerKwh());
+        } else {
+            effective(map, factor.effective());
+            map.put("g_per_kwh", factor.gramsPerKwh().get(0));
+        }
         return map;
     }
 

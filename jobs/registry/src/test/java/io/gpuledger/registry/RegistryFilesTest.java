@@ -13,6 +13,7 @@ import io.gpuledger.core.time.Span;
 import io.gpuledger.core.usage.Bucket;
 import io.gpuledger.core.usage.ChargeSubject;
 import java.io.IOException;
+import java.math.BigDecimal;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Instant;
@@ -118,11 +119,48 @@ class RegistryFilesTest {
         for (int i = lines.size() - 1; i >= 0; i--) {
             reversed.append(lines.get(i).startsWith("  - ") ? lines.get(i) + "\n" : "");
         }
-        for (String file : List.of("clusters", "policy", "vouchers-2026", "commercial")) {
+        for (String file : List.of("clusters", "policy", "vouchers-2026", "commercial", "grid")) {
             Files.copy(EXAMPLE.resolve(file + ".yaml"), directory.resolve("z" + file + ".yml"));
         }
         Files.writeString(directory.resolve("a.yaml"), reversed);
         assertThat(RegistryText.of(RegistryFiles.read(directory))).isEqualTo(text);
+    }
+
+    @Test
+    void the_factor_of_the_hour_and_of_the_cluster_comes_first() throws Exception {
+        Files.writeString(
+                directory.resolve("r.yaml"),
+                """
+                clusters: [north, south]
+                grid_factors:
+                  - {area: DK2, g_per_kwh: 96}
+                  - {area: DK2, from: 2026-10-01T00:00Z, hourly: [81.5, 79]}
+                  - {cluster: south, area: DK1, from: 2026-10-01T01:00Z, g_per_kwh: 60}
+                """);
+        Registry site = RegistryFiles.read(directory);
+        long at = Instant.parse("2026-10-01T00:30:00Z").toEpochMilli();
+        assertThat(site.gridFactor("north", at - 3_600_000)).contains(new BigDecimal("96"));
+        assertThat(site.gridFactor("north", at)).contains(new BigDecimal("81.5"));
+        assertThat(site.gridFactor("north", at + 3_600_000)).contains(new BigDecimal("79"));
+        assertThat(site.gridFactor("south", at + 3_600_000)).contains(new BigDecimal("60"));
+        assertThat(Registry.EMPTY.gridFactor("north", at)).isEmpty();
+        assertThat(RegistryText.parse("text", RegistryText.of(site))).isEqualTo(site);
+
+        Files.writeString(
+                directory.resolve("s.yaml"),
+                """
+                grid_factors:
+                  - {area: DK2, from: 2026-10-01T01:00Z, hourly: [1, 2]}
+                  - {cluster: west, g_per_kwh: -1}
+                  - {hourly: [x, 2], from: 2026-10-01T01:00Z, to: 2026-10-02T01:00Z}
+                """);
+        assertThat(problems(directory))
+                .extracting(Problem::toString)
+                .anyMatch(
+                        p -> p.contains("s.yaml:2") && p.contains("two grid factors are in force"))
+                .anyMatch(p -> p.contains("s.yaml:3") && p.contains("a factor below zero"))
+                .anyMatch(p -> p.contains("s.yaml:4") && p.contains("'x' is no factor"))
+                .anyMatch(p -> p.contains("s.yaml:4") && p.contains("hourly factors with to"));
     }
 
     @Test

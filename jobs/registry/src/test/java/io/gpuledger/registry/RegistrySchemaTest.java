@@ -89,6 +89,8 @@ class RegistrySchemaTest {
                 .isEqualTo(RegistryReader.PRICE);
         assertThat(keys(types.path("adjustment").path("properties")))
                 .isEqualTo(RegistryReader.ADJUSTMENT);
+        assertThat(keys(types.path("grid_factor").path("properties")))
+                .isEqualTo(RegistryReader.GRID_FACTOR);
     }
 
     private static List<String> keys(JsonNode properties) {

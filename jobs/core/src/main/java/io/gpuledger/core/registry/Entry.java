@@ -9,4 +9,5 @@ public sealed interface Entry
                 WeightRule,
                 PriceList,
                 Price,
-                Adjustment {}
+                Adjustment,
+                GridFactor {}

@@ -1,6 +1,7 @@
 package io.gpuledger.core.registry;
 
 import io.gpuledger.core.time.Span;
+import java.math.BigDecimal;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
@@ -20,10 +21,22 @@ public record Registry(
         List<AccountMapping> mappings,
         List<ChargePolicy> policies,
         List<PriceList> priceLists,
-        List<Adjustment> adjustments) {
+        List<Adjustment> adjustments,
+        List<GridFactor> gridFactors) {
     /** Of a site that has none: all is unmapped and charged as it is. */
     public static final Registry EMPTY =
             new Registry(List.of(), List.of(), List.of(), List.of(), List.of(), List.of());
+
+    /** One that says nothing of electricity. */
+    public Registry(
+            List<String> clusters,
+            List<Grant> grants,
+            List<AccountMapping> mappings,
+            List<ChargePolicy> policies,
+            List<PriceList> priceLists,
+            List<Adjustment> adjustments) {
+        this(clusters, grants, mappings, policies, priceLists, adjustments, List.of());
+    }
 
     public Registry {
         clusters = sorted(clusters, Comparator.naturalOrder());
@@ -46,6 +59,14 @@ public record Registry(
                                 .thenComparingLong(p -> p.effective().endMs()));
         priceLists = sorted(priceLists, Comparator.comparing(PriceList::name));
         adjustments = sorted(adjustments, Comparator.comparing(Adjustment::id));
+        gridFactors =
+                sorted(
+                        gridFactors,
+                        Comparator.comparing(GridFactor::cluster)
+                                .thenComparing(GridFactor::area)
+                                .thenComparing(GridFactor::isHourly)
+                                .thenComparingLong(g -> g.effective().startMs())
+                                .thenComparingLong(g -> g.effective().endMs()));
     }
 
     private static <T> List<T> sorted(List<T> entries, Comparator<? super T> order) {
@@ -69,6 +90,22 @@ public record Registry(
         if (span.endMs() != Span.OPEN_END) {
             dates.add(span.endMs());
         }
+    }
+
+    /**
+     * What electricity of a cluster emits at an instant, grams of CO2 equivalents for each kWh: the
+     * cluster's own factor before that of all, that of the hour before that of a longer time.
+     */
+    public Optional<BigDecimal> gridFactor(String cluster, long instantMs) {
+        return gridFactors.stream()
+                .filter(
+                        g ->
+                                (g.cluster().isEmpty() || g.cluster().equals(cluster))
+                                        && g.effective().contains(instantMs))
+                .max(
+                        Comparator.comparing((GridFactor g) -> !g.cluster().isEmpty())
+                                .thenComparing(GridFactor::isHourly))
+                .map(g -> g.at(instantMs));
     }
 
     public Optional<Grant> grant(String id) {

@@ -33,6 +33,7 @@ public final class RegistryRules {
         rules.policies();
         registry.priceLists().forEach(rules::prices);
         rules.adjustments();
+        rules.gridFactors();
         return rules.faults;
     }
 
@@ -390,6 +391,32 @@ public final class RegistryRules {
                         "give GPU-hours or money other than 0",
                         "adjustment '%s' credits nothing".formatted(adjustment.id()));
             }
+        }
+    }
+
+    /** Of one cluster and kind at most one is in force. */
+    private void gridFactors() {
+        List<GridFactor> before = new ArrayList<>();
+        for (GridFactor factor : registry.gridFactors()) {
+            if (!factor.cluster().isEmpty()) {
+                cluster(factor, factor.cluster());
+            }
+            if (factor.effective().isEmpty()) {
+                fault(factor, "let it end later", "a grid factor is in force at no time");
+            }
+            for (GridFactor other : before) {
+                Span both = factor.effective().intersect(other.effective());
+                if (factor.cluster().equals(other.cluster())
+                        && factor.isHourly() == other.isHourly()
+                        && !both.isEmpty()) {
+                    fault(
+                            factor,
+                            other,
+                            "end one where the other begins",
+                            "two grid factors are in force %s".formatted(text(both)));
+                }
+            }
+            before.add(factor);
         }
     }
 

@@ -108,6 +108,25 @@ final class DetailQuery {
         return all;
     }
 
+    /** Energy of a grant's own time, empty for that of all grants, by cluster and hour. */
+    List<HourEnergy> energy(String grantId) {
+        List<HourEnergy> all = new ArrayList<>();
+        for (List<String> row :
+                warehouse.query(
+                        KNOWN.formatted("holders.grant_id AS g, holders.energy_mj AS e")
+                                + """
+                                SELECT cluster, toUnixTimestamp(window_start), sum(energy) AS mj
+                                FROM known ARRAY JOIN g AS grant_id, e AS energy
+                                WHERE grant_id != '' AND ({grant:String} = '' OR grant_id = {grant:String})
+                                GROUP BY cluster, window_start HAVING mj != 0
+                                ORDER BY cluster, window_start
+                                """,
+                        parameters(grantId))) {
+            all.add(new HourEnergy(row.get(0), number(row, 1) * 1_000, number(row, 2)));
+        }
+        return all;
+    }
+
     /** What all slots did, by day. */
     List<CapacityDetail> capacity() {
         List<CapacityDetail> all = new ArrayList<>();

@@ -4,6 +4,7 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.gpuledger.core.registry.Registry;
 import io.gpuledger.core.statement.Money;
 import io.gpuledger.core.statement.Period;
 import io.gpuledger.sql.Warehouse;
@@ -44,18 +45,22 @@ public final class GrantReport {
     private final long termEndMs;
     private final List<UsageDetail> usage;
     private final long deadLetters;
+    private final Emissions emissions;
 
     /**
      * Reads what a report needs.
      *
      * @param history the grant's statements up to this one
-     * @param termEndMs exclusive end of the term as now known, negative for none
+     * @param registry that the statement was made with
      */
     public GrantReport(
-            Warehouse warehouse, KeptStatement kept, List<KeptStatement> history, long termEndMs) {
+            Warehouse warehouse,
+            KeptStatement kept,
+            List<KeptStatement> history,
+            Registry registry) {
         this.kept = kept;
         this.history = List.copyOf(history);
-        this.termEndMs = termEndMs;
+        termEndMs = registry.grant(kept.grantId()).map(g -> g.term().endMs()).orElse(-1L);
         statement = parse(kept.body());
         period =
                 new Period(
@@ -63,6 +68,7 @@ public final class GrantReport {
         DetailQuery query = new DetailQuery(warehouse, period, kept.knownAtMs());
         usage = query.usage(kept.grantId());
         deadLetters = query.deadLetters();
+        emissions = Emissions.of(registry, query.energy(kept.grantId()));
     }
 
     private static JsonNode parse(String body) {
@@ -435,7 +441,18 @@ public final class GrantReport {
                 List.of(t.get("quality.estimated"), t.hoursOfMs(sums.endEstimatedMs())),
                 List.of(t.get("quality.corrections"), t.number(corrections)),
                 List.of(t.get("quality.energy"), t.kwh(sums.energyMj()) + " kWh"),
+                List.of(t.get("quality.emissions"), co2(t)),
                 List.of(t.get("quality.deadletters"), t.number(deadLetters)));
+    }
+
+    private String co2(Texts t) {
+        if (emissions.energyMj() == 0) {
+            return "–";
+        }
+        String kg = t.kg(emissions.grams());
+        return emissions.unknownMj() == 0
+                ? kg
+                : t.get("quality.emissions.part", kg, t.kwh(emissions.unknownMj()));
     }
 
     /** The lines of the statement. */
@@ -497,6 +514,10 @@ public final class GrantReport {
         }
         json(root.putObject("total"), total());
         root.put("dead_letters", deadLetters);
+        root.putObject("emissions")
+                .put("co2e_g", emissions.grams())
+                .put("energy_mj", emissions.energyMj())
+                .put("energy_without_factor_mj", emissions.unknownMj());
         return root.toPrettyString() + "\n";
     }
 

@@ -78,6 +78,10 @@ public final class Texts {
                 BigDecimal.valueOf(millijoules).divide(MJ_PER_KWH, 1, RoundingMode.HALF_EVEN), 1);
     }
 
+    String kg(long grams) {
+        return decimal(BigDecimal.valueOf(grams, 3).setScale(1, RoundingMode.HALF_EVEN), 1) + " kg";
+    }
+
     /** Thousandths as a percentage; a dash where there is none. */
     String percent(long milli) {
         return milli < 0 ? "–" : decimal(BigDecimal.valueOf(milli, 1), 1) + " %";
