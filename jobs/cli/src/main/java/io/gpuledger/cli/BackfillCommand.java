@@ -32,7 +32,7 @@ import java.security.DigestInputStream;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
 import java.time.DateTimeException;
-import java.time.Instant;
+import java.time.OffsetDateTime;
 import java.time.ZoneId;
 import java.time.ZoneOffset;
 import java.util.ArrayList;
@@ -410,7 +410,8 @@ final class BackfillCommand implements Callable<Integer> {
             return null;
         }
         try {
-            return Instants.checked(Instant.parse(observedAt).toEpochMilli(), observedAt);
+            return Instants.checked(
+                    OffsetDateTime.parse(observedAt).toInstant().toEpochMilli(), observedAt);
         } catch (BadRecordException e) {
             throw new UsageException("--observed-at " + e.detail());
         } catch (DateTimeException | ArithmeticException e) {
