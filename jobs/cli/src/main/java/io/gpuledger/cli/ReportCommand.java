@@ -38,7 +38,8 @@ import picocli.CommandLine.Option;
             "html is one page that needs nothing else, pdf the same as print with embedded fonts. csv has a line for each"
                     + " line of the statement, of the site one for each grant. json has the statement as it was closed,"
                     + " and days, users and largest runs. Times are gpu_ms, charges gpu_us, energy millijoules, amounts"
-                    + " the smallest unit of the currency. focus has the lines as rows of FOCUS 1.3, cost and usage.",
+                    + " the smallest unit of the currency. focus has the lines as rows of FOCUS 1.3, cost and usage."
+                    + " statement schema says what each field means.",
         })
 final class ReportCommand implements Callable<Integer> {
     /** Forms of a report. */

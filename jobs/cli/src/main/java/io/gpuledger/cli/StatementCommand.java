@@ -23,7 +23,8 @@ import picocli.CommandLine.Command;
             StatementCloseCommand.class,
             StatementListCommand.class,
             StatementShowCommand.class,
-            StatementVerifyCommand.class
+            StatementVerifyCommand.class,
+            StatementSchemaCommand.class
         })
 final class StatementCommand implements Runnable {
     @CommandLine.ParentCommand GpuLedger ledger;

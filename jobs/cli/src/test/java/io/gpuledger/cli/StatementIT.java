@@ -4,6 +4,9 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import com.networknt.schema.JsonSchema;
+import com.networknt.schema.JsonSchemaFactory;
+import com.networknt.schema.SpecVersion;
 import io.gpuledger.core.statement.Statement;
 import io.gpuledger.local.LocalStack;
 import io.gpuledger.local.Service;
@@ -136,6 +139,13 @@ class StatementIT {
         assertThat(run("year", "statement", "show", "--grant=voucher", "--month=2024-10").out())
                 .contains("745 h", "correction  2024-0", "budget: opening", "closing -");
 
+        JsonSchema schema =
+                JsonSchemaFactory.getInstance(SpecVersion.VersionFlag.V7)
+                        .getSchema(run("year", "statement", "schema").out());
+        for (List<String> row : warehouse.query("SELECT body FROM statements", Map.of())) {
+            assertThat(schema.validate(JSON.readTree(row.get(0)))).as(row.get(0)).isEmpty();
+        }
+
         tamper(warehouse);
     }
 
@@ -160,6 +170,16 @@ class StatementIT {
                                 Map.of("period", closing.month().toString())))
                 .as("nothing half-closed is visible")
                 .isEqualTo(List.of(List.of("0")));
+        assertThat(
+                        run(
+                                        "year",
+                                        "statement",
+                                        "close",
+                                        "--month=" + closing.month(),
+                                        "--known-at="
+                                                + Instant.ofEpochMilli(closing.knownAtMs() + 1))
+                                .err())
+                .contains("was begun as known at");
         Outcome resumed = run("year", "statement", "close", "--month=" + closing.month(), "--json");
         assertThat(resumed.out())
                 .as("it goes on as of when it was begun")

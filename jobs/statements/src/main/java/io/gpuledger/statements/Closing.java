@@ -99,7 +99,7 @@ public final class Closing {
             long knownAtMs = knownAtMs(request, previous);
             long version = registries.versionAt(knownAtMs);
             requireGrant(request.grantId(), registries.get(version));
-            requireWholeHours(registries.get(version));
+            requireWholeHours(registries.get(version), period);
             List<String> open =
                     new OpenItems(warehouse, period, knownAtMs).find(request.toleranceMs());
             if (!open.isEmpty() && request.override().isEmpty()) {
@@ -115,7 +115,14 @@ public final class Closing {
                             request.closedBy()));
             begun = find(book.closes(), period);
         }
-        return state(begun.orElseThrow(), previous, request.grantId());
+        Close close = begun.orElseThrow();
+        if (request.knownAtMs().isPresent()
+                && request.knownAtMs().getAsLong() != close.knownAtMs()) {
+            throw new StatementException(
+                    "%s was begun as known at %s; leave --known-at out"
+                            .formatted(period.name(), Instant.ofEpochMilli(close.knownAtMs())));
+        }
+        return state(close, previous, request.grantId());
     }
 
     private Outcome state(Close close, Optional<Close> previous, String only) {
@@ -222,8 +229,8 @@ public final class Closing {
         }
     }
 
-    private void requireWholeHours(Registry registry) {
-        List<String> faults = Cuts.undividable(registry);
+    private static void requireWholeHours(Registry registry, Period period) {
+        List<String> faults = Cuts.undividable(registry, period.span().endMs());
         if (!faults.isEmpty()) {
             throw new StatementException(String.join("; ", faults));
         }

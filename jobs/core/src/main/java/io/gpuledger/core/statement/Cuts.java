@@ -55,15 +55,15 @@ public final class Cuts {
     }
 
     /**
-     * Dates of prices that lie within an hour, for people: the ledger remembers hours, so a past
-     * state of such an hour cannot be divided.
+     * Dates of prices before an instant that lie within an hour, for people: the ledger remembers
+     * hours, so a past state of such an hour cannot be divided.
      */
-    public static List<String> undividable(Registry registry) {
+    public static List<String> undividable(Registry registry, long beforeMs) {
         List<String> faults = new ArrayList<>();
         for (PriceList list : registry.priceLists()) {
             for (Price price : list.prices()) {
                 for (long date : dates(price.effective())) {
-                    if (Math.floorMod(date, HOUR_MS) != 0) {
+                    if (date < beforeMs && Math.floorMod(date, HOUR_MS) != 0) {
                         faults.add(
                                 "price list %s changes at %s, within an hour; let it change with a whole hour of UTC"
                                         .formatted(list.name(), Instant.ofEpochMilli(date)));

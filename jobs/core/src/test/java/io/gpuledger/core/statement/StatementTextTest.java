@@ -104,7 +104,8 @@ class StatementTextTest {
                         List.of(list),
                         List.<Adjustment>of());
 
-        assertThat(Cuts.undividable(registry))
+        assertThat(Cuts.undividable(registry, halfPast)).as("still to come").isEmpty();
+        assertThat(Cuts.undividable(registry, halfPast + 1))
                 .singleElement()
                 .asString()
                 .contains("price list p changes at 2026-05-01T00:30:00Z");
