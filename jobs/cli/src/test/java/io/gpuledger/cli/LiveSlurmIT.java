@@ -43,8 +43,6 @@ class LiveSlurmIT {
     @Test
     void a_real_slurm_is_counted_to_the_second_and_stopped_when_a_voucher_is_used_up()
             throws Exception {
-        // Not green yet: run it with -Dgpuledger.slurm=true, see the closing note of session 13.
-        assumeTrue(Boolean.getBoolean("gpuledger.slurm"), "-Dgpuledger.slurm=true runs it");
         Optional<String> whyNot = SlurmCluster.whyNot();
         assumeTrue(whyNot.isEmpty(), () -> whyNot.orElse(""));
         directory = Files.createTempDirectory(Path.of("target").toAbsolutePath(), "live-slurm");
@@ -79,8 +77,9 @@ class LiveSlurmIT {
         Process first = start(slurm, Map.of(), collect(slurm));
         Process enforcer = start(slurm, Map.of(), List.of("enforce", "slurm"));
 
-        long voucher = submit(slurm, "g5", 150, "--gres=gpu:8");
-        long bystander = submit(slurm, "g1", 100, "--gres=gpu:1", "--nodelist=n1");
+        // Each on a node of its own choosing, or it would wait for those that are named below.
+        long voucher = submit(slurm, "g5", 100, "--gres=gpu:8", "--nodelist=n2");
+        long bystander = submit(slurm, "g1", 80, "--gres=gpu:1", "--nodelist=n1");
         submit(slurm, "g1", 20, "-N2", "--gres=gpu:2");
         submit(slurm, "g2", 8, "--array=1-4%2", "--gres=gpu:1");
         submit(slurm, "g2", 10, "--exclusive", "--gres=gpu:1");
