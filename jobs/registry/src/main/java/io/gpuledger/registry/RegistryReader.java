@@ -88,6 +88,11 @@ final class RegistryReader {
 
     static final BigDecimal MILLI = BigDecimal.valueOf(1_000);
     private static final String STANDARD_CURRENCY = "DKK";
+    private static final String UNREAD = "?";
+
+    /** Of a budget line: what the budget of its grant depends on. */
+    private static final Set<String> COUNTED =
+            Set.of("kind", "at", "gpu_hours", "gpu_us", "expires", "grant");
 
     /** What a budget line can be. */
     enum LineKind {
@@ -111,10 +116,9 @@ final class RegistryReader {
     private final List<Problem> problems = new ArrayList<>();
     private final IdentityHashMap<Entry, YamlSource.Place> places = new IdentityHashMap<>();
 
-    /** Entries with mistakes of their own: what seems to contradict them may not. */
-    private final Set<Entry> damaged = Collections.newSetFromMap(new IdentityHashMap<>());
+    /** Keys of entries that could not be read: what seems to contradict those may not. */
+    private final IdentityHashMap<Entry, Set<String>> wrong = new IdentityHashMap<>();
 
-    private final Set<String> damagedGrants = new HashSet<>();
     private final Map<String, YamlSource.Place> clusters = new HashMap<>();
     private final List<Grant> grants = new ArrayList<>();
     private final List<AccountMapping> mappings = new ArrayList<>();
@@ -188,12 +192,13 @@ final class RegistryReader {
         return Objects.requireNonNull(places.get(entry), "an entry without place");
     }
 
-    /** A fault that only another mistake makes. */
+    /** A fault that may be only another mistake's consequence. */
     private boolean follows(RegistryFault fault) {
-        boolean ofDamaged =
-                fault.entry() instanceof BudgetLine.Transfer transfer
-                        && damagedGrants.contains(transfer.otherGrant());
-        return ofDamaged || damaged.contains(fault.entry());
+        return fault.grounds().stream()
+                .anyMatch(
+                        entry ->
+                                !Collections.disjoint(
+                                        wrong.getOrDefault(entry, Set.of()), fault.keys()));
     }
 
     private void file(YamlSource source, Node root) {
@@ -234,9 +239,7 @@ final class RegistryReader {
 
     private <E extends Entry> E placed(E entry, YamlMap map) {
         places.put(entry, map.place());
-        if (!map.isSound()) {
-            damaged.add(entry);
-        }
+        wrong.put(entry, new HashSet<>(map.wrong()));
         return entry;
     }
 
@@ -252,15 +255,16 @@ final class RegistryReader {
         GrantKind kind = map.word("kind", GRANT_KINDS, null);
         YamlMap termMap = map.requiredSection("term", "the term", TERM);
         Span term = termMap == null ? Effective.ALWAYS : termMap.term();
-        boolean sound = termMap != null && termMap.isSound();
+        Set<String> ofParts = new HashSet<>();
+        if (termMap != null && !termMap.wrong().isEmpty()) {
+            ofParts.add("term");
+        }
         List<BudgetLine> budget = new ArrayList<>();
         for (Node node : map.list("budget")) {
             YamlMap lineMap = YamlMap.of(source, node, "a budget line", LINE);
-            BudgetLine line = line(lineMap);
-            if (line != null && lineMap.isSound()) {
-                budget.add(placed(line, lineMap));
-            } else {
-                sound = false;
+            budget.add(placed(line(lineMap), lineMap));
+            if (!Collections.disjoint(lineMap.wrong(), COUNTED)) {
+                ofParts.add("budget");
             }
         }
         String priceList = map.id("price_list");
@@ -285,16 +289,12 @@ final class RegistryReader {
                                 thresholds,
                                 enforcement),
                         map);
+        wrong.computeIfAbsent(grant, g -> new HashSet<>()).addAll(ofParts);
         grants.add(grant);
-        if (!sound) {
-            damaged.add(grant);
-        }
-        if (damaged.contains(grant)) {
-            damagedGrants.add(id);
-        }
     }
 
-    private @Nullable BudgetLine line(YamlMap map) {
+    /** Where something is wrong, with values that say as little as can be. */
+    private static BudgetLine line(YamlMap map) {
         LineKind kind = map.word("kind", LINE_KINDS, null);
         long at = map.requiredDate("at", Effective.OPEN_START);
         long expires = map.date("expires", Span.OPEN_END);
@@ -314,15 +314,15 @@ final class RegistryReader {
         if (expires <= at) {
             map.bad("expires", "a budget line expires before it counts", "change one of the dates");
         }
-        if (!map.isSound()) {
-            return null;
-        }
+        long end = expires <= at ? Span.OPEN_END : expires;
+        long amount = kind == LineKind.CORRECTION ? gpuUs : Math.max(0, gpuUs);
+        String with = readable(other);
         return switch (kind) {
             case INITIAL, TOP_UP ->
-                    new BudgetLine.Funding(kind == LineKind.INITIAL, gpuUs, at, expires, note);
-            case TRANSFER_IN -> new BudgetLine.Transfer(other, gpuUs, at, expires, note);
-            case TRANSFER_OUT -> new BudgetLine.Transfer(other, -gpuUs, at, expires, note);
-            case CORRECTION -> new BudgetLine.Correction(gpuUs, at, expires, note);
+                    new BudgetLine.Funding(kind == LineKind.INITIAL, amount, at, end, note);
+            case TRANSFER_IN -> new BudgetLine.Transfer(with, amount, at, end, note);
+            case TRANSFER_OUT -> new BudgetLine.Transfer(with, -amount, at, end, note);
+            case CORRECTION -> new BudgetLine.Correction(amount, at, end, note);
         };
     }
 
@@ -384,13 +384,17 @@ final class RegistryReader {
         String qos = map.name("qos");
         String grant = map.requiredId("grant");
         Span effective = map.effective();
-        if (map.isSound()) {
-            mappings.add(
-                    placed(
-                            new AccountMapping(
-                                    cluster, account, user, partition, qos, grant, effective),
-                            map));
-        }
+        mappings.add(
+                placed(
+                        new AccountMapping(
+                                readable(cluster),
+                                readable(account),
+                                user,
+                                partition,
+                                qos,
+                                readable(grant),
+                                effective),
+                        map));
     }
 
     private void policy(YamlSource source, YamlMap map) {
@@ -403,21 +407,16 @@ final class RegistryReader {
         List<WeightRule> weights = new ArrayList<>();
         for (Node node : map.list("weights")) {
             YamlMap rule = YamlMap.of(source, node, "a weight", WEIGHT);
-            WeightRule weight = weight(rule);
-            if (weight != null) {
-                weights.add(placed(weight, rule));
-            }
+            weights.add(placed(weight(rule), rule));
         }
-        if (map.isSound()) {
-            policies.add(
-                    placed(
-                            new ChargePolicy(
-                                    effective, suspended, overhead, nodeFail, bootFail, weights),
-                            map));
-        }
+        policies.add(
+                placed(
+                        new ChargePolicy(
+                                effective, suspended, overhead, nodeFail, bootFail, weights),
+                        map));
     }
 
-    private static @Nullable WeightRule weight(YamlMap map) {
+    private static WeightRule weight(YamlMap map) {
         String cluster = map.name("cluster");
         String model = map.name("model");
         String partition = map.name("partition");
@@ -427,10 +426,9 @@ final class RegistryReader {
         long milli = number == null ? 0 : map.parts("weight", number, MILLI, "a thousandth", 0);
         if (milli < 0 || milli > WeightRule.GREATEST_MILLI) {
             map.bad("weight", "a weight of " + number, "give 0 to 1000");
+            milli = 0;
         }
-        return map.isSound()
-                ? new WeightRule(cluster, model, partition, qos, bucket, (int) milli)
-                : null;
+        return new WeightRule(cluster, model, partition, qos, bucket, (int) milli);
     }
 
     private void priceList(YamlSource source, YamlMap map) {
@@ -440,7 +438,6 @@ final class RegistryReader {
             map.bad("currency", "currency '%s'".formatted(currency), "give a code like DKK");
         }
         List<Price> prices = new ArrayList<>();
-        boolean sound = true;
         for (Node node : map.list("prices")) {
             YamlMap priceMap = YamlMap.of(source, node, "a price", PRICE);
             String model = priceMap.name("model");
@@ -449,19 +446,15 @@ final class RegistryReader {
             if (price != null && price.signum() < 0) {
                 priceMap.bad("per_gpu_hour", "a price below zero", "give what a GPU-hour costs");
             }
-            if (price != null && priceMap.isSound()) {
-                prices.add(placed(new Price(model, effective, plain(price)), priceMap));
-            } else {
-                sound = false;
-            }
+            prices.add(placed(new Price(model, effective, notBelowZero(price)), priceMap));
         }
         if (!name.isEmpty()) {
-            PriceList list = placed(new PriceList(name, currency, prices), map);
-            priceLists.add(list);
-            if (!sound) {
-                damaged.add(list);
-            }
+            priceLists.add(placed(new PriceList(name, currency, prices), map));
         }
+    }
+
+    private static BigDecimal notBelowZero(@Nullable BigDecimal number) {
+        return number == null || number.signum() < 0 ? BigDecimal.ZERO : plain(number);
     }
 
     /** 21.5 and 21.50 are the same price. */
@@ -479,19 +472,22 @@ final class RegistryReader {
         BigDecimal money = map.number("money");
         String reason = map.requiredText("reason");
         String author = map.requiredText("author");
-        if (map.isSound()) {
-            adjustments.add(
-                    placed(
-                            new Adjustment(
-                                    id,
-                                    grant,
-                                    at,
-                                    gpuUs,
-                                    money == null ? BigDecimal.ZERO : plain(money),
-                                    reason,
-                                    author),
-                            map));
-        }
+        adjustments.add(
+                placed(
+                        new Adjustment(
+                                readable(id),
+                                readable(grant),
+                                at,
+                                gpuUs,
+                                money == null ? BigDecimal.ZERO : plain(money),
+                                readable(reason),
+                                readable(author)),
+                        map));
+    }
+
+    /** What no name can be, for one that could not be read. */
+    private static String readable(String name) {
+        return name.isEmpty() ? UNREAD : name;
     }
 
     /** One number for a span, or one for each hour from a date on. */
@@ -504,12 +500,8 @@ final class RegistryReader {
             if (grams != null && grams.signum() < 0) {
                 map.bad("g_per_kwh", "a factor below zero", "give grams for each kWh");
             }
-            if (grams != null && map.isSound()) {
-                gridFactors.add(
-                        placed(
-                                new GridFactor(cluster, area, effective, List.of(plain(grams))),
-                                map));
-            }
+            BigDecimal known = notBelowZero(grams);
+            gridFactors.add(placed(new GridFactor(cluster, area, effective, List.of(known)), map));
             return;
         }
         long from = map.requiredDate("from", 0);

@@ -11,10 +11,12 @@ import java.time.LocalDate;
 import java.time.LocalDateTime;
 import java.time.OffsetDateTime;
 import java.util.ArrayList;
+import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Set;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
@@ -39,6 +41,7 @@ final class YamlMap {
     private final String what;
     private final Map<String, Node> values = new LinkedHashMap<>();
     private final Map<String, Node> keys = new LinkedHashMap<>();
+    private final Set<String> wrong = new HashSet<>();
     private boolean sound = true;
 
     private YamlMap(YamlSource source, Node node, String what) {
@@ -60,6 +63,7 @@ final class YamlMap {
                 map.entry(entry, known);
             }
         } else {
+            map.wrong.addAll(known);
             map.bad(
                     node,
                     what + " has no keys",
@@ -81,8 +85,10 @@ final class YamlMap {
                     NearWord.of(name, known)
                             .map(w -> "did you mean '" + w + "'?")
                             .orElse("known are " + String.join(", ", known));
+            NearWord.of(name, known).ifPresent(wrong::add);
             bad(key, "unknown key '%s' in %s".formatted(name, what), remedy);
         } else if (before != null) {
+            wrong.add(name);
             bad(
                     key,
                     "key '%s' of %s stands twice, first in line %d"
@@ -107,6 +113,11 @@ final class YamlMap {
         return sound;
     }
 
+    /** The keys whose values could not be read, or may have been meant otherwise. */
+    Set<String> wrong() {
+        return wrong;
+    }
+
     boolean has(String key) {
         return values.containsKey(key);
     }
@@ -122,12 +133,14 @@ final class YamlMap {
 
     /** A mistake at a key, or of the whole when the key is missing. */
     void bad(String key, String found, String remedy) {
+        wrong.add(key);
         bad(values.getOrDefault(key, node), found, remedy);
     }
 
     private @Nullable Node required(String key) {
         Node value = values.get(key);
         if (value == null && node instanceof MappingNode) {
+            wrong.add(key);
             bad(keys.getOrDefault(key, node), "%s has no %s".formatted(what, key), "add it");
         }
         return value;
@@ -140,6 +153,7 @@ final class YamlMap {
         if (value instanceof ScalarNode scalar) {
             return scalar.getValue();
         }
+        wrong.add(key);
         bad(value, "%s of %s is a list or section".formatted(key, what), "give one value");
         return null;
     }
@@ -393,6 +407,7 @@ final class YamlMap {
         if (value instanceof SequenceNode sequence) {
             return sequence.getValue();
         }
+        wrong.add(key);
         bad(value, "%s of %s is no list".formatted(key, what), "begin its lines with '- '");
         return List.of();
     }
@@ -404,6 +419,7 @@ final class YamlMap {
             if (element instanceof ScalarNode scalar) {
                 words.add(scalar);
             } else {
+                wrong.add(key);
                 bad(element, "an element of %s is no word".formatted(key), "give names");
             }
         }

@@ -19,12 +19,16 @@ import java.nio.file.Path;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Random;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 class RegistryFilesTest {
     private static final Path EXAMPLE = Path.of("../../deploy/registry-example");
     private static final Path MISTAKES = Path.of("src/test/resources/mistakes");
+
+    private static final long SEED = 20_261_126;
 
     @TempDir Path directory;
 
@@ -34,7 +38,7 @@ class RegistryFilesTest {
     @Test
     void every_mistake_is_reported_with_file_and_line_and_no_other() throws Exception {
         List<Expected> expected = new ArrayList<>();
-        for (String file : List.of("grants.yaml", "rest.yaml")) {
+        for (String file : List.of("grants.yaml", "rest.yaml", "several.yaml")) {
             List<String> lines = Files.readAllLines(MISTAKES.resolve(file));
             for (int i = 1; i < lines.size(); i++) {
                 String[] parts = lines.get(i).split("#! ", -1);
@@ -43,7 +47,7 @@ class RegistryFilesTest {
                 }
             }
         }
-        assertThat(expected).hasSizeGreaterThanOrEqualTo(40);
+        assertThat(expected).hasSizeGreaterThanOrEqualTo(60);
 
         List<Problem> problems = problems(MISTAKES);
 
@@ -196,6 +200,48 @@ class RegistryFilesTest {
         assertThat(problems.stream().map(p -> p.file().substring(p.file().length() - 6)).distinct())
                 .containsExactly("a.yaml", "b.yaml", "c.yaml", "d.yaml", "e.yaml");
         assertThat(problems).allMatch(p -> !p.remedy().isEmpty() && p.line() >= 1);
+    }
+
+    /**
+     * Words of the example change places or are lost: what comes is a registry or a list of faults.
+     */
+    @Test
+    void words_in_the_wrong_places_are_faults_and_no_more() throws Exception {
+        List<List<String>> texts = new ArrayList<>();
+        try (Stream<Path> files = Files.list(EXAMPLE)) {
+            for (Path file : files.sorted().toList()) {
+                texts.add(List.of(Files.readString(file).split("(?<=[ ,{}:\\n])", -1)));
+            }
+        }
+        int faulty = 0;
+        for (int seed = 0; seed < 3_000; seed++) {
+            Random random = new Random(SEED + seed);
+            List<List<String>> damaged = new ArrayList<>();
+            texts.forEach(words -> damaged.add(new ArrayList<>(words)));
+            for (int i = random.nextInt(4); i >= 0; i--) {
+                List<String> words = damaged.get(random.nextInt(damaged.size()));
+                List<String> others = texts.get(random.nextInt(texts.size()));
+                String other = others.get(random.nextInt(others.size()));
+                words.set(random.nextInt(words.size()), random.nextBoolean() ? other : "-1 ");
+            }
+            RegistryReader reader = new RegistryReader();
+            for (int i = 0; i < damaged.size(); i++) {
+                reader.read(i + ".yaml", String.join("", damaged.get(i)));
+            }
+            try {
+                Registry registry = reader.registry();
+                assertThat(RegistryText.parse("again", RegistryText.of(registry)))
+                        .as("seed %d", seed)
+                        .isEqualTo(registry);
+            } catch (RegistryException e) {
+                faulty++;
+                assertThat(e.problems())
+                        .as("seed %d", seed)
+                        .isNotEmpty()
+                        .allMatch(p -> p.line() >= 1 && !p.remedy().isEmpty());
+            }
+        }
+        assertThat(faulty).isBetween(1_000, 2_999);
     }
 
     @Test

@@ -10,10 +10,21 @@ import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
 import java.util.TreeSet;
 
 /** What must be true of a registry as a whole before it may be applied. */
 public final class RegistryRules {
+    private static final Set<String> SPAN = Set.of("from", "to");
+    private static final Set<String> AMOUNT = Set.of("gpu_hours", "gpu_us", "money");
+    private static final Set<String> TRANSFER =
+            Set.of("kind", "grant", "at", "gpu_hours", "gpu_us", "budget");
+    private static final Set<String> MAPPED =
+            Set.of("cluster", "account", "user", "partition", "qos", "grant", "from", "to");
+    private static final Set<String> WEIGHED =
+            Set.of("cluster", "model", "partition", "qos", "bucket");
+
     private final Registry registry;
     private final List<RegistryFault> faults = new ArrayList<>();
     private final Map<String, Grant> grants = new LinkedHashMap<>();
@@ -37,13 +48,18 @@ public final class RegistryRules {
         return rules.faults;
     }
 
-    private void fault(Entry entry, String remedy, String found) {
-        faults.add(new RegistryFault(entry, null, found, remedy));
+    private void fault(Entry entry, Set<String> keys, String remedy, String found) {
+        faults.add(new RegistryFault(entry, null, List.of(entry), keys, found, remedy));
     }
 
     /** Of two that do not go together. */
-    private void fault(Entry entry, Entry other, String remedy, String found) {
-        faults.add(new RegistryFault(entry, other, found, remedy));
+    private void fault(Entry entry, Entry other, Set<String> keys, String remedy, String found) {
+        faults.add(new RegistryFault(entry, other, List.of(entry, other), keys, found, remedy));
+    }
+
+    /** Of one, because of what another says. */
+    private void faultBy(Entry ground, Entry entry, Set<String> keys, String remedy, String found) {
+        faults.add(new RegistryFault(entry, null, List.of(entry, ground), keys, found, remedy));
     }
 
     private void names() {
@@ -53,6 +69,7 @@ public final class RegistryRules {
                 fault(
                         grant,
                         before,
+                        Set.of("id"),
                         "give one of them another id",
                         "grant '%s' exists twice".formatted(grant.id()));
             }
@@ -63,6 +80,7 @@ public final class RegistryRules {
                 fault(
                         list,
                         before,
+                        Set.of("name"),
                         "give one of them another name, or put their prices together",
                         "price list '%s' exists twice".formatted(list.name()));
             }
@@ -73,12 +91,14 @@ public final class RegistryRules {
         if (grant.term().isEmpty()) {
             fault(
                     grant,
+                    Set.of("term"),
                     "let the term end later",
                     "the term of '%s' is empty".formatted(grant.id()));
         }
         if (!grant.priceList().isEmpty() && !priceLists.containsKey(grant.priceList())) {
             fault(
                     grant,
+                    Set.of("price_list"),
                     meant(grant.priceList(), priceLists.keySet(), "add it to price_lists"),
                     "grant '%s' names price list '%s', which does not exist"
                             .formatted(grant.id(), grant.priceList()));
@@ -86,6 +106,7 @@ public final class RegistryRules {
         if (grant.kind() == GrantKind.COMMERCIAL && grant.priceList().isEmpty()) {
             fault(
                     grant,
+                    Set.of("kind", "price_list"),
                     "add price_list",
                     "commercial grant '%s' has no price list".formatted(grant.id()));
         }
@@ -95,6 +116,7 @@ public final class RegistryRules {
             if (initial && funded) {
                 fault(
                         line,
+                        Set.of("kind"),
                         "make it a top-up",
                         "grant '%s' has a second initial budget line".formatted(grant.id()));
             }
@@ -104,6 +126,7 @@ public final class RegistryRules {
         if (grant.kind() == GrantKind.VOUCHER && !funded) {
             fault(
                     grant,
+                    Set.of("kind", "budget"),
                     "add one of kind initial, of 0 GPU-hours where all comes by transfer",
                     "voucher '%s' has no initial budget line".formatted(grant.id()));
         }
@@ -112,15 +135,19 @@ public final class RegistryRules {
 
     private void budgetLine(Grant grant, BudgetLine line) {
         if (!grant.term().contains(line.atMs())) {
-            fault(
+            faultBy(
+                    grant,
                     line,
+                    Set.of("at", "term"),
                     "move the line into the term, or the term's end",
                     "a budget line of %s lies outside the term %s of grant '%s'"
                             .formatted(date(line.atMs()), text(grant.term()), grant.id()));
         }
         if (line.expiresMs() != Span.OPEN_END && line.expiresMs() > grant.term().endMs()) {
-            fault(
+            faultBy(
+                    grant,
                     line,
+                    Set.of("expires", "term"),
                     "leave expires out: the end of the term is the end of the line",
                     "a budget line expires %s, after the term %s of grant '%s'"
                             .formatted(date(line.expiresMs()), text(grant.term()), grant.id()));
@@ -135,6 +162,7 @@ public final class RegistryRules {
         if (size.bitLength() > 62) {
             fault(
                     grant,
+                    Set.of("budget"),
                     "check the amounts",
                     "the budget of grant '%s' is more than can be counted".formatted(grant.id()));
             return;
@@ -145,6 +173,7 @@ public final class RegistryRules {
             if (grant.budgetAt(date) < 0) {
                 fault(
                         grant,
+                        Set.of("budget"),
                         "transfer less, or fund it before",
                         "the budget of grant '%s' is below zero from %s on"
                                 .formatted(grant.id(), date(date)));
@@ -188,28 +217,31 @@ public final class RegistryRules {
         if (line.otherGrant().equals(grant.id())) {
             fault(
                     line,
+                    Set.of("grant"),
                     "name the other grant",
                     "grant '%s' transfers to itself".formatted(grant.id()));
-        } else if (!grants.containsKey(line.otherGrant())) {
+        } else if (grants.get(line.otherGrant()) == null) {
             fault(
                     line,
+                    Set.of("grant"),
                     meant(line.otherGrant(), grants.keySet(), "add it to grants"),
                     "a transfer with grant '%s', which does not exist"
                             .formatted(line.otherGrant()));
-        } else if (line.gpuUs() == 0) {
-            fault(line, "leave it out", "a transfer of nothing");
-        } else {
-            int net = balance.getOrDefault(Passing.of(grant, line), 0);
-            if (net * line.gpuUs() > 0) {
-                fault(
-                        line,
-                        "give grant '%s' a %s line of the same amount and date"
-                                .formatted(
-                                        line.otherGrant(),
-                                        line.gpuUs() < 0 ? "transfer-in" : "transfer-out"),
-                        "the transfer of %s between '%s' and '%s' does not net to zero"
-                                .formatted(date(line.atMs()), grant.id(), line.otherGrant()));
-            }
+        } else if (line.gpuUs() != 0
+                && balance.getOrDefault(Passing.of(grant, line), 0) * line.gpuUs() > 0) {
+            faultBy(
+                    grants.get(line.otherGrant()),
+                    line,
+                    TRANSFER,
+                    "give grant '%s' a %s line of the same amount and date"
+                            .formatted(
+                                    line.otherGrant(),
+                                    line.gpuUs() < 0 ? "transfer-in" : "transfer-out"),
+                    "the transfer of %s between '%s' and '%s' does not net to zero"
+                            .formatted(date(line.atMs()), grant.id(), line.otherGrant()));
+        }
+        if (line.gpuUs() == 0) {
+            fault(line, AMOUNT, "leave it out", "a transfer of nothing");
         }
     }
 
@@ -221,6 +253,7 @@ public final class RegistryRules {
             if (!grants.containsKey(mapping.grantId())) {
                 fault(
                         mapping,
+                        Set.of("grant"),
                         meant(mapping.grantId(), grants.keySet(), "add it to grants"),
                         "account '%s' is mapped to grant '%s', which does not exist"
                                 .formatted(mapping.account(), mapping.grantId()));
@@ -229,6 +262,7 @@ public final class RegistryRules {
             if (mapping.effective().isEmpty()) {
                 fault(
                         mapping,
+                        SPAN,
                         "let it end later",
                         "the mapping of account '%s' is in force at no time"
                                 .formatted(mapping.account()));
@@ -255,6 +289,7 @@ public final class RegistryRules {
                     fault(
                             b,
                             a,
+                            MAPPED,
                             "end one where the other begins, or say which with one that names more",
                             "account '%s' of cluster '%s' has two mappings that fit the same usage %s, to grants '%s' and '%s'"
                                     .formatted(
@@ -283,13 +318,15 @@ public final class RegistryRules {
         ChargePolicy last = null;
         for (ChargePolicy policy : registry.policies()) {
             if (policy.effective().isEmpty()) {
-                fault(policy, "let it end later", "a charge policy is in force at no time");
+                fault(policy, SPAN, "let it end later", "a charge policy is in force at no time");
+                weights(policy);
                 continue;
             }
             if (last != null && last.effective().endMs() > policy.effective().startMs()) {
                 fault(
                         policy,
                         last,
+                        SPAN,
                         "end one where the other begins",
                         "two charge policies are in force %s"
                                 .formatted(text(last.effective().intersect(policy.effective()))));
@@ -305,15 +342,20 @@ public final class RegistryRules {
             if (!rule.cluster().isEmpty()) {
                 cluster(rule, rule.cluster());
             }
-            if (before.stream().anyMatch(b -> b.hides(rule))) {
-                fault(
+            Optional<WeightRule> hiding = before.stream().filter(b -> b.hides(rule)).findFirst();
+            if (hiding.isPresent()) {
+                faultBy(
+                        hiding.get(),
                         rule,
+                        WEIGHED,
                         "put it before the one that is for more",
                         "a weight is never used: the first that fits decides, and one before it fits all that it is for");
             }
             if (rule.bucket() != null && !policy.charges(rule.bucket())) {
-                fault(
+                faultBy(
+                        policy,
                         rule,
+                        Set.of("bucket", "suspended", "overhead"),
                         "charge the bucket, or leave the weight out",
                         "a weight for %s, which its policy does not charge"
                                 .formatted(rule.bucket()));
@@ -324,12 +366,16 @@ public final class RegistryRules {
 
     private void prices(PriceList list) {
         if (list.prices().isEmpty()) {
-            fault(list, "add prices", "price list '%s' has no price".formatted(list.name()));
+            fault(
+                    list,
+                    Set.of("prices"),
+                    "add prices",
+                    "price list '%s' has no price".formatted(list.name()));
         }
         for (int i = 0; i < list.prices().size(); i++) {
             Price price = list.prices().get(i);
             if (price.effective().isEmpty()) {
-                fault(price, "let it end later", "a price is in force at no time");
+                fault(price, SPAN, "let it end later", "a price is in force at no time");
             }
             for (Price other : list.prices().subList(0, i)) {
                 Span both = price.effective().intersect(other.effective());
@@ -337,6 +383,7 @@ public final class RegistryRules {
                     fault(
                             price,
                             other,
+                            Set.of("model", "from", "to"),
                             "end one where the other begins",
                             "price list '%s' has two prices of %s %s"
                                     .formatted(
@@ -358,6 +405,7 @@ public final class RegistryRules {
                 fault(
                         adjustment,
                         before,
+                        Set.of("id"),
                         "give one of them another id",
                         "adjustment '%s' exists twice".formatted(adjustment.id()));
             }
@@ -365,32 +413,45 @@ public final class RegistryRules {
             if (grant == null) {
                 fault(
                         adjustment,
+                        Set.of("grant"),
                         meant(adjustment.grantId(), grants.keySet(), "add it to grants"),
                         "adjustment '%s' is for grant '%s', which does not exist"
                                 .formatted(adjustment.id(), adjustment.grantId()));
-            } else if (adjustment.atMs() < grant.term().startMs()) {
-                fault(
-                        adjustment,
-                        "move it into the term or after it",
-                        "adjustment '%s' of %s lies before the term %s of grant '%s'"
-                                .formatted(
-                                        adjustment.id(),
-                                        date(adjustment.atMs()),
-                                        text(grant.term()),
-                                        grant.id()));
-            } else if (adjustment.money().signum() != 0 && grant.priceList().isEmpty()) {
-                fault(
-                        adjustment,
-                        "credit GPU-hours, or give the grant a price list",
-                        "adjustment '%s' credits money to grant '%s', which pays none"
-                                .formatted(adjustment.id(), grant.id()));
+            } else {
+                adjustment(adjustment, grant);
             }
             if (adjustment.gpuUs() == 0 && adjustment.money().signum() == 0) {
                 fault(
                         adjustment,
+                        AMOUNT,
                         "give GPU-hours or money other than 0",
                         "adjustment '%s' credits nothing".formatted(adjustment.id()));
             }
+        }
+    }
+
+    private void adjustment(Adjustment adjustment, Grant grant) {
+        if (adjustment.atMs() < grant.term().startMs()) {
+            faultBy(
+                    grant,
+                    adjustment,
+                    Set.of("at", "grant", "term"),
+                    "move it into the term or after it",
+                    "adjustment '%s' of %s lies before the term %s of grant '%s'"
+                            .formatted(
+                                    adjustment.id(),
+                                    date(adjustment.atMs()),
+                                    text(grant.term()),
+                                    grant.id()));
+        }
+        if (adjustment.money().signum() != 0 && grant.priceList().isEmpty()) {
+            faultBy(
+                    grant,
+                    adjustment,
+                    Set.of("money", "grant", "price_list"),
+                    "credit GPU-hours, or give the grant a price list",
+                    "adjustment '%s' credits money to grant '%s', which pays none"
+                            .formatted(adjustment.id(), grant.id()));
         }
     }
 
@@ -402,7 +463,7 @@ public final class RegistryRules {
                 cluster(factor, factor.cluster());
             }
             if (factor.effective().isEmpty()) {
-                fault(factor, "let it end later", "a grid factor is in force at no time");
+                fault(factor, SPAN, "let it end later", "a grid factor is in force at no time");
             }
             for (GridFactor other : before) {
                 Span both = factor.effective().intersect(other.effective());
@@ -412,6 +473,7 @@ public final class RegistryRules {
                     fault(
                             factor,
                             other,
+                            Set.of("cluster", "from", "to", "hourly"),
                             "end one where the other begins",
                             "two grid factors are in force %s".formatted(text(both)));
                 }
@@ -424,6 +486,7 @@ public final class RegistryRules {
         if (!registry.clusters().contains(cluster)) {
             fault(
                     entry,
+                    Set.of("cluster"),
                     meant(cluster, registry.clusters(), "add it to clusters"),
                     "cluster '%s' is not among clusters".formatted(cluster));
         }
