@@ -82,7 +82,7 @@ final class RegistryApplyCommand implements Callable<Integer> {
                             given.get(),
                             who.isEmpty() ? System.getProperty("user.name") : who,
                             now);
-            copy(topic, new RegistryLog(warehouse));
+            copy(topic, applied.version(), new RegistryLog(warehouse));
             long horizon = now - registry.ledger.configuration().get(Keys.HORIZON).toMillis();
             long settled = Math.floorDiv(horizon, HOUR_MS) * HOUR_MS;
             RegistryEffect effect = new RegistryEffect(warehouse, zoneId);
@@ -132,12 +132,27 @@ final class RegistryApplyCommand implements Callable<Integer> {
     }
 
     /** All that ClickHouse lacks: one that was killed here is made up for by the next. */
-    private static void copy(RegistryTopic topic, RegistryLog log) {
-        for (RegistryTopic.Version v : topic.after(log.newest())) {
+    private static void copy(RegistryTopic topic, RegistryTopic.Version applied, RegistryLog log) {
+        long newest = log.newest();
+        for (RegistryTopic.Version v : missing(topic.after(newest), applied, newest)) {
             log.add(
                     new RegistryLog.Version(
                             v.version(), v.recordedAtMs(), v.recordedBy(), v.digest(), v.body()));
         }
+    }
+
+    /**
+     * What to add to a log whose newest version is given. A commit is acknowledged before its
+     * marker is written, so who reads at once may not see yet what he has just applied.
+     */
+    static List<RegistryTopic.Version> missing(
+            List<RegistryTopic.Version> read, RegistryTopic.Version applied, long newest) {
+        List<RegistryTopic.Version> missing = new ArrayList<>(read);
+        if (applied.version() > newest
+                && read.stream().noneMatch(v -> v.version() == applied.version())) {
+            missing.add(applied);
+        }
+        return missing;
     }
 
     private void say(
