@@ -15,6 +15,7 @@ import java.net.http.HttpResponse;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
@@ -208,7 +209,14 @@ public final class Slurmrestd {
         }
         try {
             HttpResponse<Path> response =
-                    http.send(request.build(), HttpResponse.BodyHandlers.ofFile(file));
+                    http.send(
+                            request.build(),
+                            // Without the last, the end of a longer answer before would stay.
+                            HttpResponse.BodyHandlers.ofFile(
+                                    file,
+                                    StandardOpenOption.CREATE,
+                                    StandardOpenOption.WRITE,
+                                    StandardOpenOption.TRUNCATE_EXISTING));
             int status = response.statusCode();
             if (status == 401 || status == 403) {
                 throw new SlurmrestdException(

@@ -9,6 +9,7 @@ import io.gpuledger.collectors.slurm.SlurmFileReader;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
 import java.time.Duration;
 import java.util.List;
 import java.util.stream.Stream;
@@ -70,7 +71,10 @@ public final class HookSpool {
                 bad++;
                 LOG.warn("{}; kept in {}", e.getMessage(), BAD);
                 Files.createDirectories(directory.resolve(BAD));
-                Files.move(file, directory.resolve(BAD).resolve(file.getFileName()));
+                Files.move(
+                        file,
+                        directory.resolve(BAD).resolve(file.getFileName()),
+                        StandardCopyOption.REPLACE_EXISTING);
             }
         }
         if (!delivered.all()) {
