@@ -111,22 +111,28 @@ public final class PrometheusHistory {
             series.path("metric")
                     .properties()
                     .forEach(label -> labels.put(label.getKey(), label.getValue().asText()));
+            SampleLine.Series ours = SampleLine.series(labels);
             for (JsonNode value : series.path("values")) {
                 long at = value.path(0).decimalValue().movePointRight(3).longValue();
                 if (fromMs <= at && at < toMs) {
-                    lines.add(SampleLine.of(labels, plain(value.path(1).asText()), at));
+                    lines.add(new SampleLine(at, ours, number(value.path(1).asText())));
                 }
             }
         }
         return lines;
     }
 
-    /** Prometheus writes large values with an exponent. */
-    private static String plain(String value) {
+    /**
+     * Prometheus writes {@code NaN}, {@code +Inf} and {@code -Inf} too; none of them is a value.
+     */
+    private double number(String value) throws IOException {
         try {
-            return SampleLine.number(Double.parseDouble(value));
+            return value.endsWith("Inf") ? Double.NaN : Double.parseDouble(value);
         } catch (NumberFormatException e) {
-            return value; // the reader of lines says what is wrong with it
+            throw new IOException(
+                    "%s gives '%s' as a value; check that it is a Prometheus server"
+                            .formatted(server, value),
+                    e);
         }
     }
 

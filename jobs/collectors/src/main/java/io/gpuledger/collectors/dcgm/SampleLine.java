@@ -8,17 +8,24 @@ import java.util.Map;
  * One sample that came in another form, as the line an exporter would have written: so that there
  * is one reader of samples, with one set of rules.
  *
- * @param host what tells hosts apart here; only to bring the lines of one together
+ * @param series everything before the value: the samples of one series share it
  */
-record SampleLine(long timeMs, String host, String text) {
+record SampleLine(long timeMs, Series series, double value) {
     /** The lines of one host and instant follow each other. */
     static final Comparator<SampleLine> ORDER =
-            Comparator.comparingLong(SampleLine::timeMs).thenComparing(SampleLine::host);
+            Comparator.comparingLong(SampleLine::timeMs).thenComparing(s -> s.series().host());
 
     private static final String NAME = "__name__";
 
-    /** Without a metric's name among the labels it is no sample of ours, and the reader says so. */
-    static SampleLine of(Map<String, String> labels, String value, long timeMs) {
+    /**
+     * What its samples have in common.
+     *
+     * @param host what tells hosts apart here; only to bring the lines of one together
+     */
+    record Series(String host, String head) {}
+
+    /** Without a metric's name among the labels it is no series of ours, and the reader says so. */
+    static Series series(Map<String, String> labels) {
         StringBuilder text = new StringBuilder(labels.getOrDefault(NAME, ""));
         text.append('{');
         labels.forEach(
@@ -27,16 +34,20 @@ record SampleLine(long timeMs, String host, String text) {
                         text.append(name).append("=\"").append(escaped(label)).append("\",");
                     }
                 });
-        text.append("} ").append(value).append(' ').append(timeMs);
+        text.append("} ");
         String host =
                 labels.getOrDefault(
                         "Hostname",
                         labels.getOrDefault("hostname", labels.getOrDefault("instance", "")));
-        return new SampleLine(timeMs, host, text.toString());
+        return new Series(host, text.toString());
+    }
+
+    String text() {
+        return series.head() + plain(value) + ' ' + timeMs;
     }
 
     /** Without an exponent: counters beyond ten millions are whole numbers. */
-    static String number(double value) {
+    private static String plain(double value) {
         return Double.isFinite(value) ? new BigDecimal(value).toPlainString() : "NaN";
     }
 

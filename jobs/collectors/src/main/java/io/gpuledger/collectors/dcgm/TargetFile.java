@@ -72,10 +72,12 @@ public final class TargetFile implements TargetList {
         return found;
     }
 
-    private List<URI> discovered(String text) throws TargetException {
+    private List<URI> discovered(String content) throws TargetException {
         Object root;
         try {
-            root = new Load(LoadSettings.builder().setLabel(name()).build()).loadFromString(text);
+            root =
+                    new Load(LoadSettings.builder().setLabel(name()).build())
+                            .loadFromString(content);
         } catch (YamlEngineException e) {
             String what = String.valueOf(e.getMessage()).lines().findFirst().orElse("");
             throw new TargetException("%s is broken: %s".formatted(file, what), e);
@@ -99,8 +101,13 @@ public final class TargetFile implements TargetList {
             String scheme = label(labels.get("__scheme__"), "http");
             String path = label(labels.get("__metrics_path__"), "/metrics");
             for (Object target : names) {
+                if (!(target instanceof String written)) {
+                    throw new TargetException(
+                            "%s: group %d: '%s' is no text; give a target like node1:9400"
+                                    .formatted(file, number, target));
+                }
                 try {
-                    found.add(TargetAddress.parse(String.valueOf(target), scheme, path));
+                    found.add(TargetAddress.parse(written, scheme, path));
                 } catch (TargetException e) {
                     throw new TargetException(
                             "%s: group %d: %s".formatted(file, number, e.getMessage()), e);

@@ -7,13 +7,18 @@ import io.javalin.util.JavalinBindException;
 import io.prometheus.metrics.expositionformats.PrometheusTextFormatWriter;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
+import java.io.InputStream;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.Map;
 import java.util.Optional;
+import java.util.concurrent.Semaphore;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.Supplier;
+import org.eclipse.jetty.server.Request;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -24,6 +29,18 @@ import org.slf4j.LoggerFactory;
 public final class CollectorServer implements AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger(CollectorServer.class);
     private static final int STATUS_UNPROCESSABLE = 400;
+    private static final int PART = 1 << 16;
+
+    /** Bodies of the largest size that are held at the same time; small ones are many. */
+    private static final int LARGE_AT_ONCE = 4;
+
+    /**
+     * Receivers wait for Kafka. With Kafka away they must not take the threads that answer whoever
+     * asks how we are.
+     */
+    private static final int AT_ONCE = 64;
+
+    private static final long PATIENCE_MS = 2_000;
 
     /** Takes what was sent; when it returns, the records are in Kafka. */
     public interface Receiver {
@@ -55,19 +72,32 @@ public final class CollectorServer implements AutoCloseable {
         }
     }
 
+    /** The body is longer than it may be. */
+    private static final class TooLarge extends Exception {
+        private static final long serialVersionUID = 1L;
+
+        TooLarge(int limit) {
+            super("body of more than %d bytes; send less at once".formatted(limit));
+        }
+    }
+
     private final CollectorMetrics metrics;
     private final Optional<AccessToken> token;
+    private final int bodyLimit;
+    private final Semaphore room;
+    private final Semaphore turns = new Semaphore(AT_ONCE);
     private final Javalin app;
 
     private CollectorServer(CollectorMetrics metrics, Optional<AccessToken> token, int bodyLimit) {
         this.metrics = metrics;
         this.token = token;
+        this.bodyLimit = bodyLimit;
+        this.room = new Semaphore(LARGE_AT_ONCE * bodyLimit);
         this.app =
                 Javalin.create(
                         config -> {
                             config.showJavalinBanner = false;
                             config.startupWatcherEnabled = false;
-                            config.http.maxRequestSize = bodyLimit;
                             config.useVirtualThreads = false;
                         });
     }
@@ -164,23 +194,92 @@ public final class CollectorServer implements AutoCloseable {
             context.header("WWW-Authenticate", "Bearer");
             answer(context, HttpStatus.UNAUTHORIZED.getCode(), "show the token of the token file");
         } else {
-            try {
-                receiver.take(context.bodyAsBytes(), context.ip());
-                outcome = "ok";
-                context.status(HttpStatus.NO_CONTENT);
-            } catch (BadRequest e) {
-                outcome = "bad_request";
-                LOG.warn("{} from {} cannot be read: {}", kind, context.ip(), e.getMessage());
-                answer(context, STATUS_UNPROCESSABLE, String.valueOf(e.getMessage()));
-            } catch (Busy e) {
-                outcome = "busy";
-                answer(
-                        context,
-                        HttpStatus.SERVICE_UNAVAILABLE.getCode(),
-                        String.valueOf(e.getMessage()));
-            }
+            outcome = take(context, kind, receiver);
         }
         metrics.request(kind, outcome, Duration.ofNanos(System.nanoTime() - began));
+    }
+
+    private String take(Context context, String kind, Receiver receiver)
+            throws InterruptedException {
+        if (!turns.tryAcquire(PATIENCE_MS, TimeUnit.MILLISECONDS)) {
+            return busy(context, "too much is sent at once; send it again");
+        }
+        AtomicInteger held = new AtomicInteger();
+        try {
+            receiver.take(body(context, held), context.ip());
+            context.status(HttpStatus.NO_CONTENT);
+            return "ok";
+        } catch (BadRequest e) {
+            LOG.warn("{} from {} cannot be read: {}", kind, context.ip(), e.getMessage());
+            answer(context, STATUS_UNPROCESSABLE, String.valueOf(e.getMessage()));
+            return "bad_request";
+        } catch (TooLarge e) {
+            LOG.warn("{} from {}: {}", kind, context.ip(), e.getMessage());
+            context.header("Connection", "close");
+            answer(context, HttpStatus.CONTENT_TOO_LARGE.getCode(), String.valueOf(e.getMessage()));
+            hangUp(context);
+            return "too_large";
+        } catch (Busy e) {
+            return busy(context, String.valueOf(e.getMessage()));
+        } catch (IOException e) {
+            // The sender went away in the middle of its body; nobody reads an answer.
+            answer(context, STATUS_UNPROCESSABLE, "the body did not come whole");
+            return "torn";
+        } catch (RuntimeException e) {
+            LOG.error("{} from {} broke its receiver", kind, context.ip(), e);
+            answer(
+                    context,
+                    HttpStatus.INTERNAL_SERVER_ERROR.getCode(),
+                    "the collector failed; see its log");
+            return "broken";
+        } finally {
+            room.release(held.get());
+            turns.release();
+        }
+    }
+
+    /** Jetty would read on for as long as something comes. */
+    private static void hangUp(Context context) {
+        Request request = Request.getBaseRequest(context.req());
+        try (InputStream text = context.resultInputStream()) {
+            if (text != null) {
+                text.transferTo(context.res().getOutputStream());
+            }
+            context.res().flushBuffer();
+        } catch (IOException e) {
+            LOG.debug("the answer did not reach {}", context.ip(), e);
+        }
+        context.result(InputStream.nullInputStream());
+        if (request != null) {
+            request.getHttpChannel().getEndPoint().close();
+        }
+    }
+
+    private static String busy(Context context, String why) {
+        context.header("Connection", "close");
+        answer(context, HttpStatus.SERVICE_UNAVAILABLE.getCode(), why);
+        return "busy";
+    }
+
+    /** Part by part: a chunked body does not say how long it will be, and a length may be a lie. */
+    private byte[] body(Context context, AtomicInteger held) throws IOException, TooLarge, Busy {
+        if (context.req().getContentLengthLong() > bodyLimit) {
+            throw new TooLarge(bodyLimit);
+        }
+        InputStream in = context.req().getInputStream();
+        ByteArrayOutputStream body = new ByteArrayOutputStream();
+        byte[] part = new byte[PART];
+        for (int n = in.read(part); n >= 0; n = in.read(part)) {
+            if (body.size() + n > bodyLimit) {
+                throw new TooLarge(bodyLimit);
+            }
+            if (!room.tryAcquire(n)) {
+                throw new Busy("too much is sent at once; send it again");
+            }
+            held.addAndGet(n);
+            body.write(part, 0, n);
+        }
+        return body.toByteArray();
     }
 
     private static void answer(Context context, int status, String text) {
