@@ -449,13 +449,15 @@ public final class RunAssembly {
                 accountedRunning = last.lastObservedMs();
             }
         }
+        // Slurm cuts its times to whole seconds: a poll within the second of an end is before it.
+        long heldSecond = wholeSecond(held);
         long earliest = Long.MAX_VALUE;
         for (long end : stated) {
-            if (end >= held) {
+            if (end >= heldSecond) {
                 earliest = Math.min(earliest, end);
             }
         }
-        if (earliest == Long.MAX_VALUE && lastNodeEpilog >= held) {
+        if (earliest == Long.MAX_VALUE && lastNodeEpilog >= heldSecond) {
             earliest = Math.max(startMs, wholeSecond(lastNodeEpilog));
         }
         if (earliest != Long.MAX_VALUE) {
@@ -464,7 +466,7 @@ public final class RunAssembly {
         long certain = Math.max(held, accountedRunning);
         long absent = view.firstCompletePollAfter(held);
         long bound = Math.min(absent < 0 ? Span.OPEN_END : absent, nextStartMs);
-        if (requeuedMs >= held && requeuedMs < Span.OPEN_END && requeuedMs <= bound) {
+        if (requeuedMs >= heldSecond && requeuedMs < Span.OPEN_END && requeuedMs <= bound) {
             return End.stated(requeuedMs);
         }
         if (bound != Span.OPEN_END) {

@@ -35,6 +35,35 @@ class RunAssemblyTest {
         assertThat(run.flags()).isZero();
     }
 
+    /** Slurm cuts the end to a whole second; a live poll knows its milliseconds. */
+    @Test
+    void a_poll_within_the_second_of_the_end_does_not_contradict_it() {
+        JobSnapshot row = row(60, "COMPLETED", 8, 8, 50L, List.of("n1"), 1, 0);
+        JobSnapshot epilog = hook(JobSource.EPILOG, 51_200, "n1");
+
+        Run run = only(List.of(runningAt(50_400), row, epilog));
+        assertThat(run.heldEndMs()).isEqualTo(50_000);
+        assertThat(run.flags()).isZero();
+
+        assertThat(only(List.of(runningAt(51_000), row, epilog)).heldEndMs()).isEqualTo(51_000);
+    }
+
+    private static JobSnapshot runningAt(long atMs) {
+        return snapshot(
+                JobSource.CONTROLLER,
+                atMs,
+                "RUNNING",
+                null,
+                8_000L,
+                null,
+                List.of("n1"),
+                1,
+                List.of(card("n1", 1)),
+                null,
+                null,
+                null);
+    }
+
     @Test
     void a_requeue_of_a_finished_job_does_not_move_its_end() {
         Run run =
