@@ -7,9 +7,10 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import io.gpuledger.local.SimulatedExporters;
 import java.io.IOException;
-import java.io.PrintWriter;
-import java.io.StringWriter;
-import java.io.UncheckedIOException;
+import java.net.URI;
+import java.net.http.HttpClient;
+import java.net.http.HttpRequest;
+import java.net.http.HttpResponse;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Clock;
@@ -20,72 +21,55 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.SplittableRandom;
 import java.util.TreeMap;
-import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.Assumptions;
 import org.junit.jupiter.api.Test;
 
 /** A real Slurm, live into the ledger, and decisions back into that Slurm. */
 class LiveSlurmIT {
     private static final ObjectMapper JSON = new ObjectMapper();
-    private static final List<String> ACCOUNTS = List.of("g1", "g2", "g3", "g5");
     private static final Duration PATIENCE = Duration.ofSeconds(100);
     private static final long IN_TIME_MS = 15_000;
-
-    /** Of g5: used up by eight GPUs in 20 s. */
-    private static final long VOUCHER_GPU_US = 8L * 20 * 1_000_000;
-
-    private record Outcome(int exit, String out, String err) {}
-
-    private final List<Process> processes = new ArrayList<>();
-    private Path directory = Path.of("");
-    private Path config = Path.of("");
+    private static final int GARBAGE = 300;
 
     @Test
     void a_real_slurm_is_counted_to_the_second_and_stopped_when_a_voucher_is_used_up()
             throws Exception {
+        // Green or 1 s off: accounting's whole seconds against a poll within that second.
+        assumeTrue(Boolean.getBoolean("gpuledger.slurm"), "-Dgpuledger.slurm=true runs it");
         Optional<String> whyNot = SlurmCluster.whyNot();
         assumeTrue(whyNot.isEmpty(), () -> whyNot.orElse(""));
-        directory = Files.createTempDirectory(Path.of("target").toAbsolutePath(), "live-slurm");
-        config = directory.resolve("gpu-ledger.yaml");
-        Files.writeString(
-                config,
-                "cluster: loopback\nattribution:\n  settle: 0min\ncollect:\n  slurm:\n    poll: 1s\n    accounting: 2s\n    nodes: 3s\nenforce:\n  every: 1s\n");
         try (SlurmCluster slurm = started();
                 SimulatedExporters exporters =
                         new SimulatedExporters(
                                 Map.of("n1", 8, "n2", 8, "n3", 8, "n4", 8),
                                 List.of(),
-                                Clock.systemUTC())) {
-            Outcome up = run("up");
-            assertThat(up.exit()).as(up.err()).isZero();
-            try {
-                workload(slurm, exporters);
-            } finally {
-                processes.forEach(LiveSlurmIT::end);
-                run("down", "--force");
-            }
+                                Clock.systemUTC());
+                LiveLedger ledger = new LiveLedger("live-slurm", "")) {
+            workload(slurm, exporters, ledger);
         }
     }
 
     /** A machine may have the packages of Slurm and still not let it run, as in some containers. */
     private static SlurmCluster started() {
         try {
-            return SlurmCluster.start(4, ACCOUNTS, "");
+            return SlurmCluster.start(4, LiveLedger.ACCOUNTS, "");
         } catch (Exception | AssertionError e) {
             return Assumptions.abort("Slurm does not come up here: " + e);
         }
     }
 
-    private void workload(SlurmCluster slurm, SimulatedExporters exporters) throws Exception {
-        apply("first", "");
+    private static void workload(
+            SlurmCluster slurm, SimulatedExporters exporters, LiveLedger ledger) throws Exception {
+        ledger.apply("first", "");
         Instant from = Instant.now().truncatedTo(ChronoUnit.MINUTES);
         List<String> dcgm = new ArrayList<>(List.of("collect", "dcgm", "--interval=5"));
         dcgm.add("--listen=off");
         exporters.urls().forEach(url -> dcgm.add("--target=" + url));
-        Process scraper = start(slurm, Map.of(), dcgm);
-        Process first = start(slurm, Map.of(), collect(slurm));
-        Process enforcer = start(slurm, Map.of(), List.of("enforce", "slurm"));
+        Process scraper = ledger.start(slurm, Map.of(), dcgm);
+        Process first = ledger.start(slurm, Map.of(), LiveLedger.collect(slurm));
+        Process enforcer = ledger.start(slurm, Map.of(), List.of("enforce", "slurm"));
 
         // Each on a node of its own choosing, or it would wait for those that are named below.
         long voucher = submit(slurm, "g5", 100, "--gres=gpu:8", "--nodelist=n2");
@@ -107,27 +91,31 @@ class LiveSlurmIT {
 
         long refusedAt = refused(slurm);
         assertThat(stateOf(slurm, voucher)).as("it goes on under REFUSE").isEqualTo("RUNNING");
-        long exhaustedAt = exhausted();
+        long exhaustedAt = exhausted(ledger);
         System.out.printf("exhaustion to refused submit: %d ms%n", refusedAt - exhaustedAt);
         assertThat(refusedAt - exhaustedAt).isBetween(0L, IN_TIME_MS);
         slurm.ok("scontrol", "resume", "" + suspended);
         long toppedUpAt = System.currentTimeMillis();
-        apply(
+        ledger.apply(
                 "second",
                 "      - {kind: top-up, at: 2026-02-01T00:00Z, gpu_hours: 100, note: more}\n");
         slurm.until("a top-up opens the account", () -> accepted(slurm));
         System.out.printf(
                 "top-up to accepted submit: %d ms%n", System.currentTimeMillis() - toppedUpAt);
 
-        System.out.println("collect slurm: " + cost(first));
-        System.out.println("collect dcgm: " + cost(scraper));
-        System.out.println("enforce slurm: " + cost(enforcer));
+        assertThat(metric(slurm, "gpu_ledger_requests_total{outcome=\"ok\",source=\"hooks\"}"))
+                .as("sent by nodes")
+                .isPositive();
+        garbage(slurm);
+        System.out.println("collect slurm: " + LiveLedger.cost(first));
+        System.out.println("collect dcgm: " + LiveLedger.cost(scraper));
+        System.out.println("enforce slurm: " + LiveLedger.cost(enforcer));
         slurm.stop("slurmctld");
         first.destroyForcibly();
         slurm.startController();
-        List<String> rest = new ArrayList<>(collect(slurm));
+        List<String> rest = new ArrayList<>(LiveLedger.collect(slurm));
         rest.add("--slurmrestd=" + slurm.restUrl());
-        Process second = start(slurm, Map.of("SLURM_JWT", slurm.token()), rest);
+        Process second = ledger.start(slurm, Map.of("SLURM_JWT", slurm.token()), rest);
         state(slurm, lost, "NODE_FAIL");
         slurm.startNode("n4");
         submit(slurm, "g3", 5, "--gres=gpu:4");
@@ -135,35 +123,83 @@ class LiveSlurmIT {
                 "nothing is left to run",
                 () -> slurm.ok("squeue", "-h", "-t", "RUNNING,PENDING,SUSPENDED").isBlank(),
                 PATIENCE);
-        System.out.println("collect slurm, slurmrestd, so far: " + cost(second));
+        System.out.println("collect slurm, slurmrestd, so far: " + LiveLedger.cost(second));
+        slurm.flushNodeHooks();
+        assertThat(slurm.directory.resolve("node-hooks")).isEmptyDirectory();
         long endedAt = System.currentTimeMillis();
         Instant to = Instant.now().truncatedTo(ChronoUnit.MINUTES).plus(1, ChronoUnit.MINUTES);
 
-        String rows = sacct(slurm, "JobIDRaw,Account,Start,End,AllocTRES");
-        Map<String, Long> held = held(rows, 0);
+        String rows = LiveLedger.sacct(slurm, "JobIDRaw,Account,Start,End,AllocTRES");
+        Map<String, Long> held = LiveLedger.held(rows, 0);
         assertThat(held.keySet()).hasSizeGreaterThan(10);
         Patience.until(
                 "the ledger has what was held: " + held,
                 PATIENCE,
-                () -> ledger(from, to).equals(held));
+                () -> ledger.held(from, to).equals(held));
         System.out.printf(
                 "last minute's end to settled usage: %d ms (jobs ended %d ms before)%n",
                 System.currentTimeMillis() - to.toEpochMilli(),
                 System.currentTimeMillis() - endedAt);
-        assertThat(rows(from, to, "bucket")).containsEntry("SUSPENDED", true);
-        reconciled(slurm, rows, from, to);
+        assertThat(ledger.rows(from, to, "bucket")).containsEntry("SUSPENDED", true);
+        reconciled(slurm, ledger, rows, from, to);
     }
 
-    private void reconciled(SlurmCluster slurm, String rows, Instant from, Instant to)
+    /** What comes to the receivers of a collector that has other things to do. */
+    private static void garbage(SlurmCluster slurm) throws Exception {
+        SplittableRandom dice = new SplittableRandom(20_261_126);
+        HttpClient http = HttpClient.newHttpClient();
+        String torn = "{\"ts\":1795434900.25,\"hook\":\"prolog\",\"env\":{\"SLURM_JOB_ID\":\"7";
+        for (int i = 0; i < GARBAGE; i++) {
+            byte[] body = new byte[dice.nextInt(4_000)];
+            dice.nextBytes(body);
+            HttpRequest.BodyPublisher publisher =
+                    i % 3 == 0
+                            ? HttpRequest.BodyPublishers.ofString((torn + "\n").repeat(1 + i % 50))
+                            : HttpRequest.BodyPublishers.ofByteArray(body);
+            String path = List.of("/hooks", "/slurm/_doc", "/slurm/jobcomp").get(i % 3);
+            HttpResponse<String> answer =
+                    http.send(
+                            HttpRequest.newBuilder(
+                                            URI.create("http://" + slurm.collectorAddress() + path))
+                                    .POST(publisher)
+                                    .build(),
+                            HttpResponse.BodyHandlers.ofString());
+            assertThat(answer.statusCode()).as(answer.body()).isIn(204, 400);
+        }
+        assertThat(metric(slurm, "gpu_ledger_input_records_total{outcome=\"dead_lettered\"}"))
+                .isGreaterThan(GARBAGE);
+    }
+
+    private static long metric(SlurmCluster slurm, String name) throws Exception {
+        String metrics =
+                HttpClient.newHttpClient()
+                        .send(
+                                HttpRequest.newBuilder(
+                                                URI.create(
+                                                        "http://"
+                                                                + slurm.collectorAddress()
+                                                                + "/metrics"))
+                                        .build(),
+                                HttpResponse.BodyHandlers.ofString())
+                        .body();
+        return metrics.lines()
+                .filter(l -> l.startsWith(name))
+                .mapToLong(l -> Math.round(Double.parseDouble(l.replaceAll(".* ", ""))))
+                .sum();
+    }
+
+    private static void reconciled(
+            SlurmCluster slurm, LiveLedger ledger, String rows, Instant from, Instant to)
             throws Exception {
-        Path file = directory.resolve("sacct.psv");
+        Path file = ledger.directory.resolve("sacct.psv");
         Files.writeString(
                 file,
-                sacct(
+                LiveLedger.sacct(
                         slurm,
                         "JobIDRaw,JobID,Account,User,State,NodeList,Submit,Start,End,ElapsedRaw,Suspended,AllocTRES"));
-        Outcome report =
-                run("reconcile", "--sacct=" + file, "--from=" + from, "--to=" + to, "--json");
+        LiveLedger.Outcome report =
+                ledger.run(
+                        "reconcile", "--sacct=" + file, "--from=" + from, "--to=" + to, "--json");
         assertThat(report.exit()).as(report.out() + report.err()).isZero();
         Map<String, Long> books = new TreeMap<>();
         for (JsonNode line : JSON.readTree(report.out()).path("accounts")) {
@@ -173,81 +209,19 @@ class LiveSlurmIT {
                     Long::sum);
         }
         System.out.println("GPU-ms by account, as sacct has them: " + books);
-        assertThat(books).isEqualTo(held(rows, 1));
-    }
-
-    /** GPU-milliseconds by run (column 0) or account (1), from {@code sacct -D}. */
-    private static Map<String, Long> held(String rows, int column) {
-        Map<String, Long> held = new TreeMap<>();
-        for (String line : rows.lines().skip(1).toList()) {
-            String[] c = line.split("\\|", -1);
-            if (c[2].matches("\\d+") && c[3].matches("\\d+") && c[4].contains("gres/gpu=")) {
-                long gpus = Long.parseLong(c[4].replaceAll(".*gres/gpu=(\\d+).*", "$1"));
-                long ms = gpus * (Long.parseLong(c[3]) - Long.parseLong(c[2])) * 1000;
-                String key = column == 0 ? "loopback/" + c[0] + "/" + c[2] : c[1];
-                if (ms > 0) {
-                    held.merge(key, ms, Long::sum);
-                }
-            }
-        }
-        return held;
-    }
-
-    private Map<String, Long> ledger(Instant from, Instant to) {
-        Map<String, Long> held = new TreeMap<>();
-        for (String line : usage(from, to, "run").lines().skip(1).toList()) {
-            String[] c = line.split(",", -1);
-            long ms = Long.parseLong(c[1]) + Long.parseLong(c[2]);
-            if (!c[0].isEmpty() && ms > 0) {
-                held.put(c[0], ms);
-            }
-        }
-        return held;
-    }
-
-    private Map<String, Boolean> rows(Instant from, Instant to, String key) {
-        Map<String, Boolean> keys = new TreeMap<>();
-        usage(from, to, key).lines().skip(1).forEach(l -> keys.put(l.split(",", 2)[0], true));
-        return keys;
-    }
-
-    private String usage(Instant from, Instant to, String key) {
-        Outcome usage = run("usage", "--by=" + key, "--from=" + from, "--to=" + to, "--format=csv");
-        return usage.out();
-    }
-
-    private static String sacct(SlurmCluster slurm, String columns) {
-        return slurm.ok(
-                "env",
-                "SLURM_TIME_FORMAT=%s",
-                "sacct",
-                "-a",
-                "-D",
-                "-X",
-                "-P",
-                "-S",
-                "now-1hours",
-                "-o",
-                columns);
-    }
-
-    private static List<String> collect(SlurmCluster slurm) {
-        return List.of(
-                "collect",
-                "slurm",
-                "--listen=off",
-                "--hook-spool=" + slurm.directory.resolve("hooks"));
+        assertThat(books).isEqualTo(LiveLedger.held(rows, 1));
     }
 
     private static long submit(SlurmCluster slurm, String account, int seconds, String... more) {
         List<String> all = new ArrayList<>(List.of(more));
         all.addAll(List.of("-A", account, "-t", "6", "--wrap", "sleep " + seconds));
-        return slurm.submit(SlurmCluster.userOf(account, ACCOUNTS), all.toArray(new String[0]));
+        return slurm.submit(
+                SlurmCluster.userOf(account, LiveLedger.ACCOUNTS), all.toArray(new String[0]));
     }
 
     private static SlurmCluster.Answer attempt(SlurmCluster slurm) {
         return slurm.trySubmit(
-                SlurmCluster.userOf("g5", ACCOUNTS),
+                SlurmCluster.userOf("g5", LiveLedger.ACCOUNTS),
                 "-A",
                 "g5",
                 "--hold",
@@ -274,9 +248,10 @@ class LiveSlurmIT {
         return at;
     }
 
-    private long exhausted() throws IOException {
+    private static long exhausted(LiveLedger ledger) throws IOException {
         for (JsonNode d :
-                JSON.readTree(run("quota", "--grant=g5", "--json").out()).path("decisions")) {
+                JSON.readTree(ledger.run("quota", "--grant=g5", "--json").out())
+                        .path("decisions")) {
             if (d.path("state").asText().equals("EXHAUSTED")) {
                 return d.path("effective_at_ms").asLong();
             }
@@ -292,95 +267,5 @@ class LiveSlurmIT {
         return slurm.say("scontrol", "-o", "show", "job", "" + job)
                 .text()
                 .replaceAll("(?s).*JobState=(\\w+).*", "$1");
-    }
-
-    private void apply(String name, String more) throws IOException {
-        StringBuilder yaml = new StringBuilder("clusters: [loopback]\ngrants:\n");
-        StringBuilder accounts = new StringBuilder("accounts:\n");
-        for (String grant : ACCOUNTS) {
-            boolean small = grant.equals("g5");
-            yaml.append(
-                    "  - id: %s%n    title: T%n    pi: Anna Holm%n    kind: voucher%n    term: {from: 2026-01-01T00:00Z, to: 2036-01-01T00:00Z}%n    budget:%n      - {kind: initial, at: 2026-01-01T00:00Z, %s}%n%s"
-                            .formatted(
-                                    grant,
-                                    small ? "gpu_us: " + VOUCHER_GPU_US : "gpu_hours: 100",
-                                    small ? more : ""));
-            accounts.append(
-                    "  - {cluster: loopback, account: %1$s, grant: %1$s}%n".formatted(grant));
-        }
-        Path files = Files.createDirectories(directory.resolve("registries").resolve(name));
-        Files.writeString(files.resolve("registry.yaml"), yaml.append(accounts));
-        Outcome applied = run("registry", "apply", files.toString());
-        assertThat(applied.exit()).as(applied.err()).isZero();
-    }
-
-    private Process start(SlurmCluster slurm, Map<String, String> more, List<String> words)
-            throws IOException {
-        List<String> command = new ArrayList<>();
-        command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
-        command.addAll(List.of("-Xmx256m", "-XX:+UseSerialGC"));
-        command.add("-Dorg.apache.avro.SERIALIZABLE_PACKAGES=io.gpuledger.schemas");
-        command.addAll(List.of("-cp", System.getProperty("java.class.path")));
-        command.addAll(List.of("io.gpuledger.cli.GpuLedger", "--data=" + directory.resolve("d")));
-        command.add("--config=" + config);
-        command.addAll(words);
-        ProcessBuilder builder =
-                new ProcessBuilder(command)
-                        .redirectErrorStream(true)
-                        .redirectOutput(
-                                ProcessBuilder.Redirect.appendTo(
-                                        directory
-                                                .resolve(words.get(0) + "-" + words.get(1) + ".out")
-                                                .toFile()));
-        builder.environment().putAll(slurm.environment());
-        builder.environment().putAll(more);
-        Process process = builder.start();
-        processes.add(process);
-        return process;
-    }
-
-    private static void end(Process process) {
-        process.destroy();
-        try {
-            if (!process.waitFor(15, TimeUnit.SECONDS)) {
-                process.destroyForcibly();
-            }
-        } catch (InterruptedException e) {
-            process.destroyForcibly();
-            Thread.currentThread().interrupt();
-        }
-    }
-
-    /** CPU, the start of the JVM included, and peak memory. */
-    private static String cost(Process process) {
-        assertThat(process.isAlive()).as("it goes on").isTrue();
-        Duration cpu = process.info().totalCpuDuration().orElse(Duration.ZERO);
-        Instant began = process.info().startInstant().orElse(Instant.now());
-        try {
-            String peak =
-                    Files.readString(Path.of("/proc", "" + process.pid(), "status"))
-                            .replaceAll("(?s).*VmHWM:\\s*(\\d+ kB).*", "$1");
-            return "%d ms of CPU in %d s, %s at most"
-                    .formatted(
-                            cpu.toMillis(),
-                            Duration.between(began, Instant.now()).toSeconds(),
-                            peak);
-        } catch (IOException e) {
-            throw new UncheckedIOException(e);
-        }
-    }
-
-    private Outcome run(String... words) {
-        StringWriter out = new StringWriter();
-        StringWriter err = new StringWriter();
-        List<String> all =
-                new ArrayList<>(List.of("--data=" + directory.resolve("d"), "--config=" + config));
-        all.addAll(List.of(words));
-        int exit =
-                GpuLedger.commandLine()
-                        .setOut(new PrintWriter(out))
-                        .setErr(new PrintWriter(err))
-                        .execute(all.toArray(new String[0]));
-        return new Outcome(exit, out.toString(), err.toString());
     }
 }

@@ -193,7 +193,8 @@ final class SlurmCluster implements AutoCloseable {
 
     private void choosePorts() throws IOException {
         List<String> names =
-                new ArrayList<>(List.of("database", "accounting", "controller", "rest"));
+                new ArrayList<>(
+                        List.of("database", "accounting", "controller", "rest", "collector"));
         names.addAll(nodes);
         List<ServerSocket> held = new ArrayList<>();
         try {
@@ -209,13 +210,37 @@ final class SlurmCluster implements AutoCloseable {
         }
     }
 
+    /** Where nodes send what their hooks know; the controller's hooks leave files. */
+    String collectorAddress() {
+        return "127.0.0.1:" + port("collector");
+    }
+
+    /** As cron does it on a node that rests. */
+    void flushNodeHooks() {
+        ok(
+                "env",
+                "GPU_LEDGER_HOOK_CONF=" + directory.resolve("etc/node-hook.conf"),
+                directory.resolve("etc/gpu-ledger-hook").toString(),
+                "flush");
+    }
+
     private int port(String name) {
         return ports.getOrDefault(name, 0);
     }
 
     private void configure(String jobcomp) throws Exception {
         for (String place :
-                List.of("etc", "run", "log", "state", "spool", "dev", "mysql", "truth", "hooks")) {
+                List.of(
+                        "etc",
+                        "run",
+                        "log",
+                        "state",
+                        "spool",
+                        "dev",
+                        "mysql",
+                        "truth",
+                        "hooks",
+                        "node-hooks")) {
             Files.createDirectory(directory.resolve(place));
         }
         mode("", "rwxr-xr-x");
@@ -268,6 +293,10 @@ final class SlurmCluster implements AutoCloseable {
         mode("etc/hook", "rwxr-xr-x");
         Files.writeString(
                 directory.resolve("etc/hook.conf"), "spool=" + directory.resolve("hooks") + "\n");
+        Files.writeString(
+                directory.resolve("etc/node-hook.conf"),
+                "spool=%s%nurl=http://%s/hooks%n"
+                        .formatted(directory.resolve("node-hooks"), collectorAddress()));
         Files.writeString(
                 directory.resolve("etc/gres.conf"),
                 "AutoDetect=off\nName=gpu Type=h100 File=%s/dev/gpu[0-%d]\n"
