@@ -158,4 +158,34 @@ class DependencyDirectionTest {
                     .should()
                     .dependOnClassesThat()
                     .resideInAPackage("io.gpuledger.quota..");
+
+    /**
+     * It reads the ledger and acts on the scheduler; how the ledger came to be is not its matter.
+     */
+    @ArchTest
+    static final ArchRule ENFORCEMENT_KNOWS_THE_LEDGER_ONLY =
+            noClasses()
+                    .that()
+                    .resideInAPackage("io.gpuledger.enforcement..")
+                    .should()
+                    .dependOnClassesThat()
+                    .resideInAnyPackage(
+                            "org.apache.flink..",
+                            "org.apache.kafka..",
+                            "io.gpuledger.flink..",
+                            "io.gpuledger.attribution..",
+                            "io.gpuledger.quota..",
+                            "io.gpuledger.collectors..",
+                            "io.gpuledger.local..",
+                            "io.gpuledger.cli..");
+
+    /** Who measures must not act. */
+    @ArchTest
+    static final ArchRule ONLY_THE_COMMAND_ENFORCES =
+            noClasses()
+                    .that()
+                    .resideOutsideOfPackages("io.gpuledger.enforcement..", "io.gpuledger.cli..")
+                    .should()
+                    .dependOnClassesThat()
+                    .resideInAPackage("io.gpuledger.enforcement..");
 }
