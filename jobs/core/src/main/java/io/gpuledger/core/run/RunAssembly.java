@@ -421,6 +421,7 @@ public final class RunAssembly {
             List<JobSnapshot> rows,
             SchedulerView view) {
         long held = startMs;
+        long contradicted = startMs;
         long accountedRunning = -1;
         List<Long> stated = new ArrayList<>();
         long lastNodeEpilog = -1;
@@ -429,6 +430,7 @@ public final class RunAssembly {
                 case CONTROLLER, JOBCOMP -> {
                     if (s.holds()) {
                         held = Math.max(held, s.lastObservedMs());
+                        contradicted = Math.max(contradicted, contradictedMs(s));
                     }
                     Long end = statedEnd(s);
                     if (end != null && !s.state().equals("RESIZING") && end >= startMs) {
@@ -449,15 +451,13 @@ public final class RunAssembly {
                 accountedRunning = last.lastObservedMs();
             }
         }
-        // Slurm cuts its times to whole seconds: a poll within the second of an end is before it.
-        long heldSecond = wholeSecond(held);
         long earliest = Long.MAX_VALUE;
         for (long end : stated) {
-            if (end >= heldSecond) {
+            if (end >= contradicted) {
                 earliest = Math.min(earliest, end);
             }
         }
-        if (earliest == Long.MAX_VALUE && lastNodeEpilog >= heldSecond) {
+        if (earliest == Long.MAX_VALUE && lastNodeEpilog >= contradicted) {
             earliest = Math.max(startMs, wholeSecond(lastNodeEpilog));
         }
         if (earliest != Long.MAX_VALUE) {
@@ -466,7 +466,7 @@ public final class RunAssembly {
         long certain = Math.max(held, accountedRunning);
         long absent = view.firstCompletePollAfter(held);
         long bound = Math.min(absent < 0 ? Span.OPEN_END : absent, nextStartMs);
-        if (requeuedMs >= heldSecond && requeuedMs < Span.OPEN_END && requeuedMs <= bound) {
+        if (requeuedMs >= contradicted && requeuedMs < Span.OPEN_END && requeuedMs <= bound) {
             return End.stated(requeuedMs);
         }
         if (bound != Span.OPEN_END) {
@@ -478,6 +478,16 @@ public final class RunAssembly {
         // Nobody says that it ended, and the scheduler is still heard: it holds on for now.
         long heard = Math.max(certain, view.heardUntil(certain));
         return new End(heard, RunFlag.OPEN.bit(), certain);
+    }
+
+    /**
+     * Ends before this instant are wrong. Slurm cuts its times to whole seconds, so one that ran
+     * within the second of an end ran before it; one that was suspended then is none of those that
+     * accounting lets end with their suspension.
+     */
+    private static long contradictedMs(JobSnapshot holding) {
+        long observed = holding.lastObservedMs();
+        return holding.state().equals("SUSPENDED") ? observed : wholeSecond(observed);
     }
 
     private static String orElse(@Nullable String value, String otherwise) {
