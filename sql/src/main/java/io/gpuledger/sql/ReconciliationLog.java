@@ -1,7 +1,8 @@
 package io.gpuledger.sql;
 
 import com.fasterxml.jackson.databind.ObjectMapper;
-import java.util.Map;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import java.util.List;
 
 /** What comparisons of accounting and ledger found, kept for {@code statement close}. */
 public final class ReconciliationLog {
@@ -35,7 +36,7 @@ public final class ReconciliationLog {
 
     /** Appends one. */
     public void add(Comparison c) {
-        String row =
+        ObjectNode row =
                 JSON.createObjectNode()
                         .put("cluster", c.cluster())
                         .put(
@@ -52,8 +53,7 @@ public final class ReconciliationLog {
                         .put("tolerance_gpu_ms", c.toleranceMs())
                         .put("quota_compared", c.quotaCompared() ? 1 : 0)
                         .put("quota_explained", c.quotaExplained() ? 1 : 0)
-                        .put("recorded_by", c.recordedBy())
-                        .toString();
-        warehouse.execute("INSERT INTO reconciliations FORMAT JSONEachRow\n" + row, Map.of());
+                        .put("recorded_by", c.recordedBy());
+        warehouse.insert("reconciliations", List.of(row));
     }
 }

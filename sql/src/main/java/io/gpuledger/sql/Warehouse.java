@@ -2,6 +2,7 @@ package io.gpuledger.sql;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.io.IOException;
 import java.net.URI;
 import java.net.URLEncoder;
@@ -79,6 +80,25 @@ public final class Warehouse {
     /** Runs one statement that returns nothing. */
     public void execute(String sql, Map<String, String> parameters) {
         post(sql, parameters);
+    }
+
+    /**
+     * Appends rows, which are there when it returns. They are data of the format, not of the
+     * statement: parameters would be too long for an address.
+     *
+     * @param table a name of ours, never what somebody wrote
+     * @param rows values by column; columns left out get their default
+     */
+    public void insert(String table, List<ObjectNode> rows) {
+        if (rows.isEmpty()) {
+            return;
+        }
+        StringBuilder statement =
+                new StringBuilder("INSERT INTO ")
+                        .append(table)
+                        .append(" SETTINGS async_insert = 0 FORMAT JSONEachRow\n");
+        rows.forEach(row -> statement.append(row).append('\n'));
+        post(statement.toString(), Map.of());
     }
 
     /** Rows as text by column name, in the order of the answer; NULL is {@code ᴺᵁᴸᴸ}. */

@@ -89,8 +89,7 @@ public final class EnforcementLog {
                         .put("command", e.command())
                         .put("detail", e.detail())
                         .put("actor", e.actor());
-        // Data of the format, not of the statement.
-        warehouse.execute("INSERT INTO enforcement_log FORMAT JSONEachRow\n" + row, Map.of());
+        warehouse.insert("enforcement_log", List.of(row));
     }
 
     /** What holds in a cluster by the last that was done or begun; the untouched are left out. */

@@ -1,6 +1,7 @@
 package io.gpuledger.statements;
 
 import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.gpuledger.core.registry.Grant;
 import io.gpuledger.core.registry.GrantKind;
 import io.gpuledger.core.registry.PriceList;
@@ -167,7 +168,7 @@ public final class CreditBook {
 
     /** Writes down what was decided, by whom and why. */
     public void decide(Proposal proposal, Standing decision, String reason, String author) {
-        String row =
+        ObjectNode row =
                 JSON.createObjectNode()
                         .put("proposal_id", proposal.id())
                         .put("cluster", proposal.cluster())
@@ -177,8 +178,7 @@ public final class CreditBook {
                         .put("gpu_us", proposal.gpuUs())
                         .put("money", proposal.money().toPlainString())
                         .put("reason", reason)
-                        .put("author", author)
-                        .toString();
-        warehouse.execute("INSERT INTO credit_decisions FORMAT JSONEachRow\n" + row, Map.of());
+                        .put("author", author);
+        warehouse.insert("credit_decisions", List.of(row));
     }
 }

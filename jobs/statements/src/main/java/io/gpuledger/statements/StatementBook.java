@@ -65,7 +65,7 @@ public final class StatementBook {
                         .put("closed_by", close.closedBy());
         ArrayNode items = row.putArray("open_items");
         close.openItems().forEach(items::add);
-        insert("statement_closes", List.of(row));
+        warehouse.insert("statement_closes", List.of(row));
     }
 
     /** Months that are closed for all grants, in order. */
@@ -165,8 +165,8 @@ public final class StatementBook {
                             .put("digest", digest)
                             .put("body", body));
         }
-        insert("statement_lines", lines);
-        insert("statements", rows);
+        warehouse.insert("statement_lines", lines);
+        warehouse.insert("statements", rows);
     }
 
     private static ObjectNode row(Statement statement, String digest, StatementLine line) {
@@ -198,7 +198,7 @@ public final class StatementBook {
                         close.knownAtMs(),
                         statements.size(),
                         digest(statements));
-        insert(
+        warehouse.insert(
                 "statement_months",
                 List.of(
                         JSON.createObjectNode()
@@ -212,19 +212,5 @@ public final class StatementBook {
     static String digest(List<KeptStatement> statements) {
         return Statement.digest(
                 statements.stream().map(s -> s.digest() + "\n").collect(Collectors.joining()));
-    }
-
-    /** Data of the format, not of the statement: it is too long for parameters. */
-    private void insert(String table, List<ObjectNode> rows) {
-        if (!rows.isEmpty()) {
-            warehouse.execute(
-                    "INSERT INTO %s SETTINGS async_insert = 0 FORMAT JSONEachRow\n%s"
-                            .formatted(
-                                    table,
-                                    rows.stream()
-                                            .map(ObjectNode::toString)
-                                            .collect(Collectors.joining("\n"))),
-                    Map.of());
-        }
     }
 }

@@ -28,7 +28,6 @@ import org.slf4j.LoggerFactory;
  */
 public final class CollectorServer implements AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger(CollectorServer.class);
-    private static final int STATUS_UNPROCESSABLE = 400;
     private static final int PART = 1 << 16;
 
     /** Bodies of the largest size that are held at the same time; small ones are many. */
@@ -211,7 +210,7 @@ public final class CollectorServer implements AutoCloseable {
             return "ok";
         } catch (BadRequest e) {
             LOG.warn("{} from {} cannot be read: {}", kind, context.ip(), e.getMessage());
-            answer(context, STATUS_UNPROCESSABLE, String.valueOf(e.getMessage()));
+            answer(context, HttpStatus.BAD_REQUEST.getCode(), String.valueOf(e.getMessage()));
             return "bad_request";
         } catch (TooLarge e) {
             LOG.warn("{} from {}: {}", kind, context.ip(), e.getMessage());
@@ -223,7 +222,7 @@ public final class CollectorServer implements AutoCloseable {
             return busy(context, String.valueOf(e.getMessage()));
         } catch (IOException e) {
             // The sender went away in the middle of its body; nobody reads an answer.
-            answer(context, STATUS_UNPROCESSABLE, "the body did not come whole");
+            answer(context, HttpStatus.BAD_REQUEST.getCode(), "the body did not come whole");
             return "torn";
         } catch (RuntimeException e) {
             LOG.error("{} from {} broke its receiver", kind, context.ip(), e);

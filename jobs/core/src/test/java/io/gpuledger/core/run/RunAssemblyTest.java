@@ -48,11 +48,26 @@ class RunAssemblyTest {
         assertThat(only(List.of(runningAt(51_000), row, epilog)).heldEndMs()).isEqualTo(51_000);
     }
 
+    /** Accounting ends a run that is cancelled while suspended at its suspension. */
+    @Test
+    void a_poll_within_the_second_of_a_suspension_contradicts_an_end_there() {
+        JobSnapshot row = row(90, "CANCELLED", 8, 8, 50L, List.of("n1"), 1, 0);
+        JobSnapshot epilog = hook(JobSource.EPILOG, 79_200, "n1");
+
+        Run run = only(List.of(seen("SUSPENDED", 50_400), row, epilog));
+
+        assertThat(run.heldEndMs()).isEqualTo(79_000);
+    }
+
     private static JobSnapshot runningAt(long atMs) {
+        return seen("RUNNING", atMs);
+    }
+
+    private static JobSnapshot seen(String state, long atMs) {
         return snapshot(
                 JobSource.CONTROLLER,
                 atMs,
-                "RUNNING",
+                state,
                 null,
                 8_000L,
                 null,
