@@ -60,11 +60,11 @@ final class RegistryCommand implements Runnable {
                 ObjectNode root = JSON.createObjectNode().put("valid", false);
                 ArrayNode problems = root.putArray("problems");
                 for (Problem problem : e.problems()) {
-                    problems.addObject()
-                            .put("file", problem.file())
-                            .put("line", problem.line())
-                            .put("found", problem.found())
-                            .put("remedy", problem.remedy());
+                    ObjectNode one = problems.addObject().put("file", problem.file());
+                    if (problem.line() > 0) {
+                        one.put("line", problem.line());
+                    }
+                    one.put("found", problem.found()).put("remedy", problem.remedy());
                 }
                 PrintWriter out = command.commandLine().getOut();
                 out.println(root.toPrettyString());

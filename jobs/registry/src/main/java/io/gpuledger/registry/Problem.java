@@ -6,7 +6,7 @@ import java.util.Comparator;
  * One thing that is wrong with a registry, and where.
  *
  * @param file as it was named
- * @param line from 1
+ * @param line from 1; 0 of a directory or a file as a whole, which has none
  * @param found what was found
  * @param remedy what to do about it
  */
@@ -18,6 +18,7 @@ public record Problem(String file, int line, String found, String remedy) {
 
     @Override
     public String toString() {
-        return "%s:%d: %s; %s".formatted(file, line, found, remedy);
+        String place = line == 0 ? file : file + ":" + line;
+        return "%s: %s; %s".formatted(place, found, remedy);
     }
 }

@@ -26,7 +26,7 @@ public final class RegistryFiles {
             reader.problem(
                     new Problem(
                             directory.toString(),
-                            1,
+                            0,
                             Files.exists(directory) ? "holds no .yaml file" : "does not exist",
                             "check the path"));
         }
@@ -35,12 +35,12 @@ public final class RegistryFiles {
                 reader.read(file.toString(), Files.readString(file));
             } catch (CharacterCodingException e) {
                 reader.problem(
-                        new Problem(file.toString(), 1, "is no UTF-8 text", "save it as that"));
+                        new Problem(file.toString(), 0, "is no UTF-8 text", "save it as that"));
             } catch (IOException e) {
                 reader.problem(
                         new Problem(
                                 file.toString(),
-                                1,
+                                0,
                                 "cannot be read (%s)".formatted(e.getMessage()),
                                 "check it"));
             }

@@ -116,6 +116,9 @@ final class RegistryReader {
     private final List<Problem> problems = new ArrayList<>();
     private final IdentityHashMap<Entry, YamlSource.Place> places = new IdentityHashMap<>();
 
+    private final IdentityHashMap<Entry, Map<String, YamlSource.Place>> keyPlaces =
+            new IdentityHashMap<>();
+
     /** Keys of entries that could not be read: what seems to contradict those may not. */
     private final IdentityHashMap<Entry, Set<String>> wrong = new IdentityHashMap<>();
 
@@ -179,13 +182,23 @@ final class RegistryReader {
     private Problem located(RegistryFault fault) {
         YamlSource.Place place = place(fault.entry());
         String found = fault.found();
-        if (fault.other() != null) {
+        if (fault.other() == null) {
+            place = onlyKey(fault, place);
+        } else {
             YamlSource.Place other = place(fault.other());
             boolean isLater = YamlSource.Place.IN_ORDER.compare(place, other) >= 0;
             found += " (the other one: %s)".formatted(isLater ? other : place);
             place = isLater ? place : other;
         }
         return new Problem(place.file(), place.line(), found, fault.remedy());
+    }
+
+    /** The line of the key that it was found by, where that is one and stands in the entry. */
+    private YamlSource.Place onlyKey(RegistryFault fault, YamlSource.Place otherwise) {
+        Map<String, YamlSource.Place> keys =
+                new HashMap<>(keyPlaces.getOrDefault(fault.entry(), Map.of()));
+        keys.keySet().retainAll(fault.keys());
+        return keys.size() == 1 ? keys.values().iterator().next() : otherwise;
     }
 
     private YamlSource.Place place(Entry entry) {
@@ -239,6 +252,7 @@ final class RegistryReader {
 
     private <E extends Entry> E placed(E entry, YamlMap map) {
         places.put(entry, map.place());
+        keyPlaces.put(entry, map.placesOfKeys());
         wrong.put(entry, new HashSet<>(map.wrong()));
         return entry;
     }
@@ -302,10 +316,10 @@ final class RegistryReader {
         String note = map.text("note");
         boolean transfer = kind == LineKind.TRANSFER_IN || kind == LineKind.TRANSFER_OUT;
         String other = transfer ? map.requiredId("grant") : map.id("grant");
-        if (!transfer && !other.isEmpty()) {
+        if (!transfer && !other.isEmpty() && !map.wrong().contains("kind")) {
             map.bad("grant", "only a transfer names another grant", "leave it out");
         }
-        if (kind != LineKind.CORRECTION && gpuUs < 0) {
+        if (kind != LineKind.CORRECTION && gpuUs < 0 && !map.wrong().contains("kind")) {
             map.bad(
                     map.has("gpu_us") ? "gpu_us" : "gpu_hours",
                     "a %s of less than nothing".formatted(kind.word()),
@@ -348,18 +362,45 @@ final class RegistryReader {
         long warning = map.parts("warning", PERCENT, finest, standard.warningPpm());
         long critical = map.parts("critical", PERCENT, finest, standard.criticalPpm());
         long hysteresis = map.parts("hysteresis", PERCENT, finest, standard.hysteresisPpm());
-        if (!map.isSound()) {
-            return standard;
-        }
-        try {
-            return new Thresholds(warning, critical, hysteresis);
-        } catch (IllegalArgumentException e) {
+        if (warning <= 0 || warning > Thresholds.WHOLE_PPM) {
             map.bad(
                     "warning",
-                    String.valueOf(e.getMessage()),
-                    "give percent with 0 <= hysteresis < warning <= critical <= 100");
-            return standard;
+                    "warning %s is no share of the budget".formatted(percent(warning)),
+                    "give percent above 0, at most 100");
         }
+        if (critical <= 0 || critical > Thresholds.WHOLE_PPM) {
+            map.bad(
+                    "critical",
+                    "critical %s is no share of the budget".formatted(percent(critical)),
+                    "give percent above 0, at most 100");
+        }
+        if (hysteresis < 0) {
+            map.bad(
+                    "hysteresis",
+                    "hysteresis %s is below zero".formatted(percent(hysteresis)),
+                    "give percent from 0 on");
+        }
+        boolean comparable = !map.wrong().contains("warning");
+        if (comparable && !map.wrong().contains("critical") && critical < warning) {
+            map.bad(
+                    "critical",
+                    "critical %s is less than warning %s"
+                            .formatted(percent(critical), percent(warning)),
+                    "let critical come at the same share or later");
+        }
+        if (comparable && !map.wrong().contains("hysteresis") && hysteresis >= warning) {
+            map.bad(
+                    "hysteresis",
+                    "hysteresis %s takes warning %s back below nothing used"
+                            .formatted(percent(hysteresis), percent(warning)),
+                    "give less percent than warning has");
+        }
+        return map.isSound() ? new Thresholds(warning, critical, hysteresis) : standard;
+    }
+
+    /** As in the files. */
+    private static String percent(long ppm) {
+        return plain(BigDecimal.valueOf(ppm).divide(PERCENT)).toPlainString() + " %";
     }
 
     private static Enforcement enforcement(@Nullable YamlMap map) {

@@ -11,6 +11,7 @@ import java.time.LocalDate;
 import java.time.LocalDateTime;
 import java.time.OffsetDateTime;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -42,6 +43,10 @@ final class YamlMap {
     private final Map<String, Node> values = new LinkedHashMap<>();
     private final Map<String, Node> keys = new LinkedHashMap<>();
     private final Set<String> wrong = new HashSet<>();
+
+    /** What keys that nobody knows were meant to be: they are there, and not missing as well. */
+    private final Set<String> misspelt = new HashSet<>();
+
     private boolean sound = true;
 
     private YamlMap(YamlSource source, Node node, String what) {
@@ -85,7 +90,8 @@ final class YamlMap {
                     NearWord.of(name, known)
                             .map(w -> "did you mean '" + w + "'?")
                             .orElse("known are " + String.join(", ", known));
-            NearWord.of(name, known).ifPresent(wrong::add);
+            NearWord.of(name, known).ifPresent(misspelt::add);
+            wrong.addAll(misspelt);
             bad(key, "unknown key '%s' in %s".formatted(name, what), remedy);
         } else if (before != null) {
             wrong.add(name);
@@ -126,6 +132,13 @@ final class YamlMap {
         return source.place(node);
     }
 
+    /** Where each of its keys stands. */
+    Map<String, YamlSource.Place> placesOfKeys() {
+        Map<String, YamlSource.Place> places = new HashMap<>();
+        keys.forEach((key, at) -> places.put(key, source.place(at)));
+        return places;
+    }
+
     private void bad(Node at, String found, String remedy) {
         sound = false;
         source.problem(at, found, remedy);
@@ -141,7 +154,9 @@ final class YamlMap {
         Node value = values.get(key);
         if (value == null && node instanceof MappingNode) {
             wrong.add(key);
-            bad(keys.getOrDefault(key, node), "%s has no %s".formatted(what, key), "add it");
+            if (!misspelt.contains(key)) {
+                bad(keys.getOrDefault(key, node), "%s has no %s".formatted(what, key), "add it");
+            }
         }
         return value;
     }

@@ -185,11 +185,11 @@ class RegistryFilesTest {
     @Test
     void what_is_no_registry_is_said_in_a_line() throws Exception {
         assertThat(problems(directory))
-                .extracting(Problem::found)
-                .containsExactly("holds no .yaml file");
+                .extracting(Problem::toString)
+                .containsExactly(directory + ": holds no .yaml file; check the path");
         assertThat(problems(directory.resolve("gone")))
-                .extracting(Problem::found)
-                .containsExactly("does not exist");
+                .extracting(Problem::toString)
+                .containsExactly(directory.resolve("gone") + ": does not exist; check the path");
         Files.writeString(directory.resolve("a.yaml"), "grants:\n  - {id: [\n");
         Files.write(directory.resolve("b.yaml"), new byte[] {(byte) 0xff, (byte) 0xfe, 'x'});
         Files.writeString(directory.resolve("c.yaml"), "just a text");
@@ -199,7 +199,9 @@ class RegistryFilesTest {
         List<Problem> problems = problems(directory);
         assertThat(problems.stream().map(p -> p.file().substring(p.file().length() - 6)).distinct())
                 .containsExactly("a.yaml", "b.yaml", "c.yaml", "d.yaml", "e.yaml");
-        assertThat(problems).allMatch(p -> !p.remedy().isEmpty() && p.line() >= 1);
+        assertThat(problems)
+                .allMatch(p -> !p.remedy().isEmpty())
+                .allMatch(p -> p.line() >= 1 || p.found().equals("is no UTF-8 text"));
     }
 
     /**

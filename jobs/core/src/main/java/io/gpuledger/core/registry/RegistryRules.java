@@ -2,6 +2,7 @@ package io.gpuledger.core.registry;
 
 import io.gpuledger.core.text.NearWord;
 import io.gpuledger.core.time.Span;
+import io.gpuledger.core.usage.Bucket;
 import java.math.BigInteger;
 import java.time.Instant;
 import java.util.ArrayList;
@@ -355,13 +356,22 @@ public final class RegistryRules {
                 faultBy(
                         policy,
                         rule,
-                        Set.of("bucket", "suspended", "overhead"),
+                        decidedBy(rule.bucket()),
                         "charge the bucket, or leave the weight out",
                         "a weight for %s, which its policy does not charge"
                                 .formatted(rule.bucket()));
             }
             before.add(rule);
         }
+    }
+
+    /** By which keys a policy says that a bucket is not charged; most never are. */
+    private static Set<String> decidedBy(Bucket bucket) {
+        return switch (bucket) {
+            case SUSPENDED -> Set.of("bucket", "suspended");
+            case OVERHEAD -> Set.of("bucket", "overhead");
+            case ALLOCATED, RESERVED, DOWN, IDLE, UNKNOWN -> Set.of("bucket");
+        };
     }
 
     private void prices(PriceList list) {
