@@ -26,6 +26,10 @@ import org.junit.jupiter.api.Test;
 /** One grant and its runs: sums, decisions, and what a restart makes of them. */
 class GrantBalanceTest {
     private static final int SEEDS = Integer.getInteger("gpuledger.seeds", 60);
+
+    /** The first seed: others than every build runs. */
+    private static final int FROM = Integer.getInteger("gpuledger.from", 0);
+
     private static final long HOUR_MS = 3_600_000;
     private static final long NOW_MS = 1_795_000_000_000L / 60_000 * 60_000;
 
@@ -37,7 +41,7 @@ class GrantBalanceTest {
     @Test
     void whatever_the_order_of_corrections_the_sum_is_that_of_the_last_word_on_each_run()
             throws Exception {
-        for (int seed = 0; seed < SEEDS; seed++) {
+        for (int seed = FROM; seed < FROM + SEEDS; seed++) {
             Random random = new Random(seed);
             Map<String, Consumption> last = new HashMap<>();
             List<Consumption> folded = new ArrayList<>();
@@ -98,7 +102,7 @@ class GrantBalanceTest {
 
     @Test
     void a_restart_around_a_crossing_neither_repeats_nor_loses_a_decision() throws Exception {
-        for (int seed = 0; seed < SEEDS; seed++) {
+        for (int seed = FROM; seed < FROM + SEEDS; seed++) {
             Random random = new Random(seed);
             // Eight GPUs use it up in 1000 s.
             String registry = registry(8_000_000_000L, 0);

@@ -22,6 +22,10 @@ import org.junit.jupiter.api.Test;
 /** Budgets, crossings and decisions against scans that look at every unit and millisecond. */
 class GrantQuotaPropertyTest {
     private static final int SEEDS = Integer.getInteger("gpuledger.seeds", 200);
+
+    /** The first seed: others than every build runs. */
+    private static final int FROM = Integer.getInteger("gpuledger.from", 0);
+
     private static final long MINUTE_MS = 60_000;
     private static final int MINUTES = 5;
     private static final long END_MS = MINUTES * MINUTE_MS;
@@ -30,7 +34,7 @@ class GrantQuotaPropertyTest {
     void lines_burn_as_when_each_unit_is_taken_by_hand() {
         int lapsed = 0;
         int debts = 0;
-        for (int seed = 0; seed < SEEDS; seed++) {
+        for (int seed = FROM; seed < FROM + SEEDS; seed++) {
             Random random = new Random(seed);
             List<BudgetLine> lines = lines(random, 40);
             long[] usedByMs = new long[(int) END_MS + 1];
@@ -62,7 +66,7 @@ class GrantQuotaPropertyTest {
 
     @Test
     void topping_up_and_adjusting_raise_what_is_left_by_just_that() {
-        for (int seed = 0; seed < SEEDS; seed++) {
+        for (int seed = FROM; seed < FROM + SEEDS; seed++) {
             Random random = new Random(seed);
             List<BudgetLine> lines = lines(random, 40);
             Usage usage = new Linear(random);
@@ -94,7 +98,7 @@ class GrantQuotaPropertyTest {
     void no_decision_is_missed_or_late_by_a_millisecond() {
         int decisions = 0;
         int exhausted = 0;
-        for (int seed = 0; seed < SEEDS; seed++) {
+        for (int seed = FROM; seed < FROM + SEEDS; seed++) {
             Random random = new Random(seed);
             Usage usage = new Linear(random);
             GrantQuota quota = new GrantQuota(grant(random, usage.until(END_MS)), List.of());
@@ -137,7 +141,7 @@ class GrantQuotaPropertyTest {
     @Test
     void a_decision_made_late_names_the_instant_it_was_due() {
         int late = 0;
-        for (int seed = 0; seed < SEEDS; seed++) {
+        for (int seed = FROM; seed < FROM + SEEDS; seed++) {
             Random random = new Random(seed);
             Usage usage = new Linear(random);
             GrantQuota quota = new GrantQuota(grant(random, usage.until(END_MS)), List.of());
@@ -164,7 +168,7 @@ class GrantQuotaPropertyTest {
     @Test
     void forecasts_are_what_a_scan_finds() {
         int found = 0;
-        for (int seed = 0; seed < SEEDS; seed++) {
+        for (int seed = FROM; seed < FROM + SEEDS; seed++) {
             Random random = new Random(seed);
             Usage usage = new Linear(random);
             GrantQuota quota = new GrantQuota(grant(random, usage.until(END_MS)), List.of());

@@ -27,6 +27,10 @@ import org.junit.jupiter.api.Test;
 /** What runs take from grants against a sum over every millisecond that they hold. */
 class RunConsumptionPropertyTest {
     private static final int SEEDS = Integer.getInteger("gpuledger.seeds", 150);
+
+    /** The first seed: others than every build runs. */
+    private static final int FROM = Integer.getInteger("gpuledger.from", 0);
+
     private static final long MINUTE_MS = 60_000;
     private static final int MINUTES = 4;
     private static final long END_MS = MINUTES * MINUTE_MS;
@@ -36,7 +40,7 @@ class RunConsumptionPropertyTest {
     void consumption_is_the_sum_over_every_millisecond() {
         int grants = 0;
         int open = 0;
-        for (int seed = 0; seed < SEEDS; seed++) {
+        for (int seed = FROM; seed < FROM + SEEDS; seed++) {
             Random random = new Random(seed);
             Charging charging = new Charging(registry(random));
             Run run = run(random);
@@ -59,7 +63,7 @@ class RunConsumptionPropertyTest {
     @Test
     void what_is_committed_is_the_sum_over_every_millisecond_that_the_time_limit_leaves() {
         int committed = 0;
-        for (int seed = 0; seed < SEEDS; seed++) {
+        for (int seed = FROM; seed < FROM + SEEDS; seed++) {
             Random random = new Random(seed);
             Charging charging = new Charging(registry(random));
             Run run = run(random);
@@ -93,7 +97,7 @@ class RunConsumptionPropertyTest {
 
     @Test
     void changing_the_registry_moves_gpu_time_and_loses_none() {
-        for (int seed = 0; seed < SEEDS; seed++) {
+        for (int seed = FROM; seed < FROM + SEEDS; seed++) {
             Random random = new Random(seed);
             Run run = run(random);
             long at = random.nextInt((int) END_MS + 30_000);
@@ -104,7 +108,7 @@ class RunConsumptionPropertyTest {
 
     @Test
     void parts_of_a_gpu_that_follow_each_other_have_together_what_one_has() {
-        for (int seed = 0; seed < SEEDS; seed++) {
+        for (int seed = FROM; seed < FROM + SEEDS; seed++) {
             Random random = new Random(seed);
             long from = random.nextInt(1_000_000);
             long to = from + random.nextInt(1_000_000);
