@@ -262,7 +262,15 @@ final class QuotaStack implements AutoCloseable {
     }
 
     Warehouse warehouse() {
-        return new Warehouse(stack.clickHouseUrl(), "default", "", "gpu_ledger");
+        return warehouse("gpu_ledger");
+    }
+
+    Warehouse warehouse(String database) {
+        return new Warehouse(stack.clickHouseUrl(), "default", "", database);
+    }
+
+    String brokers() {
+        return stack.kafkaBrokers();
     }
 
     @Override
