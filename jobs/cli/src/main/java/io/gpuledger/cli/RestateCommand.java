@@ -74,22 +74,32 @@ final class RestateCommand implements Callable<Integer> {
         try (LocalStack stack = ledger.stack()) {
             Warehouse warehouse = ledger.warehouse(stack);
             Migrator.migrate(warehouse);
-            version =
-                    new RegistryLog(warehouse)
-                            .latest()
-                            .orElseThrow(
-                                    () ->
-                                            new UsageException(
-                                                    "no registry is in force, so there is nothing to charge by; registry apply DIR puts one in force"));
-            Restatement restatement =
-                    new Restatement(warehouse, cluster, RegistryCommand.parse(version));
-            plan = restatement.plan(span, zoneId);
-            int places = plan.places().size();
-            written = restatement.run(plan.places(), span, dryRun, done -> progress(done, places));
+            RegistryLog log = new RegistryLog(warehouse);
+            // Once more if another one was applied meanwhile: rows that the live job had charged by
+            // it already may have been read and charged by the old one, and the live job knows of
+            // nothing to mend.
+            do {
+                version = inForce(log);
+                Restatement restatement =
+                        new Restatement(warehouse, cluster, RegistryCommand.parse(version));
+                plan = restatement.plan(span, zoneId);
+                int places = plan.places().size();
+                written =
+                        restatement.run(
+                                plan.places(), span, dryRun, done -> progress(done, places));
+            } while (!dryRun && inForce(log).version() != version.version());
         }
         say(version, plan.effect(), written);
         boolean left = plan.effect().undecidedGpuMs() > 0 || written.undecidedHours() > 0;
         return left ? ExitCode.FINDINGS : ExitCode.DONE;
+    }
+
+    private static RegistryLog.Version inForce(RegistryLog log) {
+        return log.latest()
+                .orElseThrow(
+                        () ->
+                                new UsageException(
+                                        "no registry is in force, so there is nothing to charge by; registry apply DIR puts one in force"));
     }
 
     /** In a terminal only. */
