@@ -36,8 +36,6 @@ class LiveSlurmIT {
     @Test
     void a_real_slurm_is_counted_to_the_second_and_stopped_when_a_voucher_is_used_up()
             throws Exception {
-        // Green or 1 s off: accounting's whole seconds against a poll within that second.
-        assumeTrue(Boolean.getBoolean("gpuledger.slurm"), "-Dgpuledger.slurm=true runs it");
         Optional<String> whyNot = SlurmCluster.whyNot();
         assumeTrue(whyNot.isEmpty(), () -> whyNot.orElse(""));
         try (SlurmCluster slurm = started();
@@ -124,6 +122,15 @@ class LiveSlurmIT {
                 () -> slurm.ok("squeue", "-h", "-t", "RUNNING,PENDING,SUSPENDED").isBlank(),
                 PATIENCE);
         System.out.println("collect slurm, slurmrestd, so far: " + LiveLedger.cost(second));
+        for (String subject : List.of("jobs", "nodes", "accounting")) {
+            assertThat(
+                            metric(
+                                    slurm,
+                                    "gpu_ledger_requests_total{outcome=\"ok\",source=\"%s\"}"
+                                            .formatted(subject)))
+                    .as("answers of slurmrestd about %s; see %s", subject, ledger.directory)
+                    .isPositive();
+        }
         slurm.flushNodeHooks();
         assertThat(slurm.directory.resolve("node-hooks")).isEmptyDirectory();
         long endedAt = System.currentTimeMillis();

@@ -17,6 +17,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.time.Instant;
+import java.util.List;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ConcurrentLinkedQueue;
@@ -38,6 +39,7 @@ class SlurmrestdTest {
     private final Map<String, Reply> replies = new ConcurrentHashMap<>();
     private final ConcurrentLinkedQueue<String> asked = new ConcurrentLinkedQueue<>();
     private final ConcurrentLinkedQueue<String> headers = new ConcurrentLinkedQueue<>();
+    private final ConcurrentLinkedQueue<String> upgrades = new ConcurrentLinkedQueue<>();
     private final HttpServer server;
 
     SlurmrestdTest() throws IOException {
@@ -62,6 +64,7 @@ class SlurmrestdTest {
                 exchange.getRequestHeaders().getFirst("X-SLURM-USER-NAME")
                         + " "
                         + exchange.getRequestHeaders().getFirst("X-SLURM-USER-TOKEN"));
+        upgrades.addAll(exchange.getRequestHeaders().getOrDefault("Upgrade", List.of()));
         Reply reply = replies.getOrDefault(uri, new Reply(404, "not here"));
         byte[] body = reply.body().getBytes(StandardCharsets.UTF_8);
         exchange.sendResponseHeaders(reply.status(), body.length);
@@ -80,6 +83,18 @@ class SlurmrestdTest {
         assertThat(file.nameTimeMs()).hasValue(1_000_009_000_000L);
         assertThat(asked).containsExactly("/openapi/v3", jobs("v0.0.40", "uts"));
         assertThat(headers).containsOnly("alice " + TOKEN);
+    }
+
+    /** A real one answers an offer of HTTP/2 with 405 and half a header. */
+    @Test
+    void nothing_but_http_1_is_offered() throws Exception {
+        offer("/slurmdb/v0.0.40/jobs");
+        replies.put(jobs("v0.0.40", "uts"), new Reply(200, NONE));
+
+        fetch();
+
+        assertThat(asked).hasSize(2);
+        assertThat(upgrades).isEmpty();
     }
 
     @Test

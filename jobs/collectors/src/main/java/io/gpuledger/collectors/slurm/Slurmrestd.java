@@ -73,7 +73,12 @@ public final class Slurmrestd {
     public Slurmrestd(Options options) {
         this.options = options;
         // No redirect is followed: it could carry the token to another server.
-        this.http = HttpClient.newBuilder().connectTimeout(options.connectTimeout()).build();
+        // Offered HTTP/2 slurmrestd 22.05 answers 405 and half a header.
+        this.http =
+                HttpClient.newBuilder()
+                        .version(HttpClient.Version.HTTP_1_1)
+                        .connectTimeout(options.connectTimeout())
+                        .build();
     }
 
     /** The current secret: tokens of Slurm expire. */
