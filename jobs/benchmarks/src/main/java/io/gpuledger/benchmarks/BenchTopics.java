@@ -279,6 +279,10 @@ public final class BenchTopics implements AutoCloseable {
                         BATCH_BYTES,
                         ProducerConfig.LINGER_MS_CONFIG,
                         20,
+                        // The topics are new: a second batch could be taken where the first was
+                        // not.
+                        ProducerConfig.MAX_IN_FLIGHT_REQUESTS_PER_CONNECTION,
+                        1,
                         ProducerConfig.MAX_BLOCK_MS_CONFIG,
                         (int) SEND_TIMEOUT.toMillis(),
                         ProducerConfig.KEY_SERIALIZER_CLASS_CONFIG,

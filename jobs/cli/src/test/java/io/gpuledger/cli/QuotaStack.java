@@ -66,7 +66,11 @@ final class QuotaStack implements AutoCloseable {
         stack.ensureUp(EnumSet.of(Service.CLICKHOUSE, Service.KAFKA));
         producer =
                 new KafkaProducer<>(
-                        Map.of(ProducerConfig.BOOTSTRAP_SERVERS_CONFIG, stack.kafkaBrokers()),
+                        Map.of(
+                                ProducerConfig.BOOTSTRAP_SERVERS_CONFIG,
+                                stack.kafkaBrokers(),
+                                ProducerConfig.MAX_IN_FLIGHT_REQUESTS_PER_CONNECTION,
+                                1), // as the collectors have it
                         new ByteArraySerializer(),
                         new ByteArraySerializer());
         consumer =

@@ -13,6 +13,7 @@ import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.time.Clock;
 import java.time.Duration;
+import java.util.List;
 import java.util.Map;
 import java.util.concurrent.atomic.AtomicReference;
 import org.apache.kafka.clients.producer.KafkaProducer;
@@ -94,6 +95,12 @@ public final class KafkaPublisher implements InputSink, AutoCloseable {
                                 true,
                                 ProducerConfig.ACKS_CONFIG,
                                 "all",
+                                // With more of them the second batch of a partition may be taken
+                                // where the first was not, for the broker does not know the
+                                // producer yet. The first is out of order then, and is sent again
+                                // until it expires.
+                                ProducerConfig.MAX_IN_FLIGHT_REQUESTS_PER_CONNECTION,
+                                1,
                                 ProducerConfig.LINGER_MS_CONFIG,
                                 20,
                                 ProducerConfig.MAX_BLOCK_MS_CONFIG,
@@ -126,12 +133,18 @@ public final class KafkaPublisher implements InputSink, AutoCloseable {
 
     /**
      * To every partition of the job snapshots: each must know how far the scheduler has been asked.
+     * Of the host snapshots too, which come more rarely: event time is that of the partition that
+     * is furthest behind.
      */
     @Override
     public void heartbeat(SchedulerHeartbeatRecord r) {
         byte[] value = encoded(() -> SchedulerHeartbeatRecord.getEncoder().encode(r));
-        for (PartitionInfo partition : producer.partitionsFor(JOBS)) {
-            send(new ProducerRecord<>(JOBS, partition.partition(), clock.millis(), null, value));
+        for (String topic : List.of(JOBS, HOSTS)) {
+            for (PartitionInfo partition : producer.partitionsFor(topic)) {
+                send(
+                        new ProducerRecord<>(
+                                topic, partition.partition(), clock.millis(), null, value));
+            }
         }
     }
 
