@@ -11,8 +11,15 @@ import org.apache.flink.streaming.api.environment.StreamExecutionEnvironment;
 
 /** The live job: Kafka to ClickHouse without end. */
 public final class AttributionJob {
-    private static final Duration OUT_OF_ORDER = Duration.ofSeconds(30);
-    private static final Duration CHECKPOINT = Duration.ofSeconds(3);
+    /**
+     * How far records of a partition may lie behind each other before event time has passed them.
+     * Collectors send what they learn at once; what is later is for {@code settle} to wait for, and
+     * this comes on top of that.
+     */
+    public static final Duration OUT_OF_ORDER = Duration.ofSeconds(5);
+
+    /** Rows are written with it. */
+    public static final Duration CHECKPOINT = Duration.ofSeconds(3);
 
     private AttributionJob() {}
 

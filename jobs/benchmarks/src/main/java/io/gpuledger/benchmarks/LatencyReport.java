@@ -3,6 +3,7 @@ package io.gpuledger.benchmarks;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.gpuledger.attribution.AttributionJob;
 import java.util.List;
 
 /** How late rows are, by scrape interval. */
@@ -45,10 +46,11 @@ public record LatencyReport(double loadAverage, List<Case> cases) {
                                     one.quantile(1) / 1e3));
         }
         out.append(
-                "Of it %d s are how far records of a partition may lie behind each other; checkpoints, at which rows are written, come each %d s.%n"
+                "Of it %d s are how far records of a partition may lie behind each other, and up to %d s the pause between two polls; checkpoints, at which rows are written, come each %d s.%n"
                         .formatted(
-                                LatencyBenchmark.OUT_OF_ORDER.toSeconds(),
-                                LatencyBenchmark.CHECKPOINT.toSeconds()));
+                                AttributionJob.OUT_OF_ORDER.toSeconds(),
+                                LiveFeed.POLL.toSeconds(),
+                                AttributionJob.CHECKPOINT.toSeconds()));
         return out.toString();
     }
 
@@ -58,8 +60,8 @@ public record LatencyReport(double loadAverage, List<Case> cases) {
         root.putObject("machine")
                 .put("cores", Runtime.getRuntime().availableProcessors())
                 .put("load_average_before", loadAverage);
-        root.put("out_of_order_ms", LatencyBenchmark.OUT_OF_ORDER.toMillis())
-                .put("checkpoint_ms", LatencyBenchmark.CHECKPOINT.toMillis());
+        root.put("out_of_order_ms", AttributionJob.OUT_OF_ORDER.toMillis())
+                .put("checkpoint_ms", AttributionJob.CHECKPOINT.toMillis());
         ArrayNode all = root.putArray("cases");
         for (Case one : cases) {
             all.addObject()

@@ -19,11 +19,16 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * Scrapes and polls of a cluster as they come, at the pace of the clock: hosts spread over the
- * scrape interval, one job on each, a poll of everything each half minute.
+ * scrape interval, one job on each, jobs and nodes polled as often as the collector does.
  */
 final class LiveFeed implements AutoCloseable {
     static final long WINDOW_MS = 60_000;
-    private static final long POLL_MS = 30_000;
+
+    /** As the collector asks the controller for jobs, unless told otherwise. */
+    static final Duration POLL = Duration.ofSeconds(5);
+
+    /** The same of nodes. */
+    private static final Duration NODES = Duration.ofSeconds(30);
 
     private final BenchTopics topics;
     private final long intervalMs;
@@ -71,6 +76,9 @@ final class LiveFeed implements AutoCloseable {
                                 topics.brokers(),
                                 ProducerConfig.LINGER_MS_CONFIG,
                                 5,
+                                // As in BenchTopics: the topics are new.
+                                ProducerConfig.MAX_IN_FLIGHT_REQUESTS_PER_CONNECTION,
+                                1,
                                 ProducerConfig.MAX_BLOCK_MS_CONFIG,
                                 30_000,
                                 ProducerConfig.KEY_SERIALIZER_CLASS_CONFIG,
@@ -86,7 +94,10 @@ final class LiveFeed implements AutoCloseable {
 
     @SuppressWarnings("FutureReturnValueIgnored") // failures are kept and asked for
     void start() {
-        clock.scheduleAtFixedRate(() -> guarded(this::poll), 0, POLL_MS, TimeUnit.MILLISECONDS);
+        clock.scheduleAtFixedRate(
+                () -> guarded(this::nodes), 0, NODES.toMillis(), TimeUnit.MILLISECONDS);
+        clock.scheduleAtFixedRate(
+                () -> guarded(this::poll), 0, POLL.toMillis(), TimeUnit.MILLISECONDS);
         long stepMs = Math.max(1, Math.min(intervalMs, 1000) / 4);
         clock.scheduleAtFixedRate(() -> guarded(this::scrape), 0, stepMs, TimeUnit.MILLISECONDS);
     }
@@ -130,7 +141,7 @@ final class LiveFeed implements AutoCloseable {
         }
     }
 
-    private void poll() throws IOException {
+    private void nodes() throws IOException {
         long now = System.currentTimeMillis();
         for (Host host : hosts) {
             send(
@@ -138,6 +149,12 @@ final class LiveFeed implements AutoCloseable {
                             topics.scheduler().get(1),
                             host.key(),
                             bytes(SchedulerRecords.host(host.number(), now))));
+        }
+    }
+
+    private void poll() throws IOException {
+        long now = System.currentTimeMillis();
+        for (Host host : hosts) {
             send(
                     new ProducerRecord<>(
                             topics.scheduler().get(0),
@@ -146,8 +163,10 @@ final class LiveFeed implements AutoCloseable {
                             bytes(SchedulerRecords.running(host.job(), now))));
         }
         byte[] complete = bytes(SchedulerRecords.completePoll(now));
-        for (int partition = 0; partition < topics.partitions(); partition++) {
-            send(new ProducerRecord<>(topics.scheduler().get(0), partition, null, complete));
+        for (String topic : topics.scheduler()) {
+            for (int partition = 0; partition < topics.partitions(); partition++) {
+                send(new ProducerRecord<>(topic, partition, null, complete));
+            }
         }
     }
 

@@ -20,7 +20,11 @@ import org.apache.flink.api.connector.sink2.WriterInitContext;
 final class VisibleRows implements Sink<SinkRow> {
     private static final long serialVersionUID = 1L;
 
-    private record Key(ByteBuffer slot, long windowMs) {}
+    private record Key(ByteBuffer slot, long windowMs) {
+        boolean isIn(long fromMs, long toMs) {
+            return fromMs <= windowMs && windowMs < toMs;
+        }
+    }
 
     private static final Map<Key, Long> VISIBLE_MS = new ConcurrentHashMap<>();
 
@@ -35,10 +39,15 @@ final class VisibleRows implements Sink<SinkRow> {
         VISIBLE_MS.clear();
     }
 
+    /** How many there are of the windows that begin from one instant to another. */
+    static long count(long fromMs, long toMs) {
+        return VISIBLE_MS.keySet().stream().filter(key -> key.isIn(fromMs, toMs)).count();
+    }
+
     /** Of the windows that begin from one instant to another, sorted; milliseconds. */
     static long[] latencies(long fromMs, long toMs) {
         return VISIBLE_MS.entrySet().stream()
-                .filter(e -> fromMs <= e.getKey().windowMs() && e.getKey().windowMs() < toMs)
+                .filter(e -> e.getKey().isIn(fromMs, toMs))
                 .mapToLong(e -> e.getValue() - e.getKey().windowMs() - LiveFeed.WINDOW_MS)
                 .sorted()
                 .toArray();
