@@ -27,7 +27,8 @@ public final class Migrator {
                     "V0006__run_gpu_types.sql",
                     "V0007__enforcement.sql",
                     "V0008__statements.sql",
-                    "V0009__credits.sql");
+                    "V0009__credits.sql",
+                    "V0010__job_snapshots.sql");
     private static final List<String> VIEWS =
             List.of(
                     "usage_minute_current.sql",

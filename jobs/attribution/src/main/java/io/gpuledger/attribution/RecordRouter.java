@@ -45,6 +45,7 @@ public final class RecordRouter extends ProcessFunction<WireMessage, JobInput> {
     private transient ScrapeDecoder scrapes;
     private transient RecordDecoder<JobSnapshotRecord> jobs;
     private transient RepeatedJobs repeated;
+    private transient WrittenSnapshots written;
     private transient RecordDecoder<HostSnapshotRecord> hosts;
     private transient RecordDecoder<SchedulerHeartbeatRecord> heartbeats;
     private transient Counter read;
@@ -72,6 +73,7 @@ public final class RecordRouter extends ProcessFunction<WireMessage, JobInput> {
         limits = new RecordLimits(settings.isBackfill());
         scrapes = new ScrapeDecoder(limits);
         repeated = new RepeatedJobs();
+        written = new WrittenSnapshots();
         jobs =
                 new RecordDecoder<>(
                         WireType.JOB_SNAPSHOT,
@@ -156,6 +158,9 @@ public final class RecordRouter extends ProcessFunction<WireMessage, JobInput> {
                 }
                 if (isOpen(input.latestMs, message, context)) {
                     out.collect(input);
+                    if (written.isDue(input)) {
+                        context.output(ROWS, snapshotRow(message, input));
+                    }
                 }
             }
             case SCHEDULER_HEARTBEAT -> {
@@ -194,6 +199,17 @@ public final class RecordRouter extends ProcessFunction<WireMessage, JobInput> {
                                 Instant.ofEpochMilli(latestMs), Instant.ofEpochMilli(changeable)),
                 context);
         return false;
+    }
+
+    private SinkRow snapshotRow(WireMessage message, JobInput input)
+            throws RecordDecoder.UnreadableException {
+        return new SinkRow(
+                SinkTable.JOB_SNAPSHOTS,
+                RowBinary.jobSnapshot(
+                        message,
+                        jobs.decode(message.value),
+                        input.contentKey,
+                        settings.inputDigest()));
     }
 
     private static byte[] hostRow(HostSnapshotRecord host) {

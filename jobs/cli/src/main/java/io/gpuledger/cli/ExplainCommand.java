@@ -30,9 +30,10 @@ import picocli.CommandLine.Option;
             "Where a number comes from.",
             "",
             "--statement GRANT/YYYY-MM --line N: the line's price, weights and runs, as known when it was closed; of a"
-                    + " correction what is known more than before. --run: the hours of a run on each slot, as now known."
-                    + " --slot --at: every version of an hour of a slot, and when it came in.",
-            "Exit codes: 0 explained; 1 the parts of a line do not add up, see statement verify; 2 wrong usage;"
+                    + " correction what is known more than before. --run: from what a run is charged down to its hours, its"
+                    + " allocations and what each source said of it, with Kafka's offset or file and line. --slot --at: every"
+                    + " version of an hour of a slot, when it came in, and its minutes.",
+            "Exit codes: 0 explained; 1 the parts do not add up, see statement verify; 2 wrong usage;"
                     + " 3 ClickHouse cannot be reached."
         })
 final class ExplainCommand implements Callable<Integer> {
@@ -64,7 +65,7 @@ final class ExplainCommand implements Callable<Integer> {
 
     @Option(
             names = "--all",
-            description = "All runs of a line (default: the largest " + ROWS + ").")
+            description = "All lines of long lists (default: the first " + ROWS + ").")
     boolean all;
 
     @Option(names = "--json", description = "For programs.")
@@ -85,7 +86,11 @@ final class ExplainCommand implements Callable<Integer> {
             if (statement != null && line != null) {
                 exit = line(explanation, statement, line);
             } else if (run != null) {
-                exit = hours(explanation.run(UsageCommand.only("--run", run)), "--run " + run);
+                exit =
+                        run(
+                                explanation,
+                                new RunEvidence(warehouse),
+                                UsageCommand.only("--run", run));
             } else {
                 exit = slot(explanation, String.valueOf(slot), String.valueOf(at));
             }
@@ -245,35 +250,87 @@ final class ExplainCommand implements Callable<Integer> {
         long atMs =
                 UsageCommand.instant("--at", time, ledger.configuration().get(Keys.ZONE))
                         .toEpochMilli();
-        return hours(
-                explanation.slot(parts[0], parts[1], Integer.parseInt(parts[2]), atMs),
-                "--slot %s --at %s".formatted(name, time));
+        int index = Integer.parseInt(parts[2]);
+        List<Explanation.HourVersion> versions = explanation.slot(parts[0], parts[1], index, atMs);
+        List<Explanation.Minute> minutes = explanation.minutes(parts[0], parts[1], index, atMs);
+        if (versions.isEmpty() && minutes.isEmpty()) {
+            throw new UsageException(
+                    "the ledger has no hour of --slot %s --at %s".formatted(name, time));
+        }
+        boolean addsUp =
+                versions.isEmpty()
+                        || minutes.isEmpty()
+                        || (versions.get(0).heldMs()
+                                        == minutes.stream()
+                                                .mapToLong(Explanation.Minute::heldMs)
+                                                .sum()
+                                && versions.get(0).chargedGpuUs()
+                                        == minutes.stream()
+                                                .mapToLong(Explanation.Minute::chargedGpuUs)
+                                                .sum());
+        if (json) {
+            spec.commandLine().getOut().println(json(versions, minutes, addsUp).toPrettyString());
+        } else {
+            print(versions, minutes, addsUp);
+        }
+        return addsUp ? ExitCode.DONE : ExitCode.FINDINGS;
     }
 
-    private int hours(List<Explanation.HourVersion> versions, String asked) {
-        if (versions.isEmpty()) {
-            throw new UsageException("the ledger has no hour of %s".formatted(asked));
+    private int run(Explanation explanation, RunEvidence evidence, String runId) {
+        RunExplanation found = RunExplanation.of(explanation, evidence, runId);
+        if (found.hours().isEmpty() && found.said().isEmpty()) {
+            throw new UsageException(
+                    "the ledger knows no run %s; usage --by run lists those there are"
+                            .formatted(runId));
         }
-        PrintWriter out = spec.commandLine().getOut();
         if (json) {
-            ArrayNode array = new ObjectMapper().createArrayNode();
-            for (Explanation.HourVersion v : versions) {
-                array.addObject()
-                        .put("cluster", v.cluster())
-                        .put("host", v.host())
-                        .put("gpu_index", v.gpuIndex())
-                        .put("hour", v.hour())
-                        .put("revision", v.revision())
-                        .put("learned_at", v.learnedAt())
-                        .put("current", v.current())
-                        .put("holders", v.holders())
-                        .put("gpu_ms", v.heldMs())
-                        .put("charged_gpu_us", v.chargedGpuUs())
-                        .put("covered_ms", v.coveredMs());
-            }
-            out.println(array.toPrettyString());
-            return ExitCode.DONE;
+            spec.commandLine().getOut().println(found.json().toPrettyString());
+        } else {
+            found.print(spec.commandLine().getOut(), all ? Integer.MAX_VALUE : ROWS);
         }
+        return found.addsUp() ? ExitCode.DONE : ExitCode.FINDINGS;
+    }
+
+    private static ObjectNode json(
+            List<Explanation.HourVersion> versions,
+            List<Explanation.Minute> minutes,
+            boolean addsUp) {
+        ObjectNode root = new ObjectMapper().createObjectNode();
+        root.put("adds_up", addsUp);
+        ArrayNode array = root.putArray("versions");
+        for (Explanation.HourVersion v : versions) {
+            array.addObject()
+                    .put("cluster", v.cluster())
+                    .put("host", v.host())
+                    .put("gpu_index", v.gpuIndex())
+                    .put("hour", v.hour())
+                    .put("revision", v.revision())
+                    .put("learned_at", v.learnedAt())
+                    .put("current", v.current())
+                    .put("holders", v.holders())
+                    .put("gpu_ms", v.heldMs())
+                    .put("charged_gpu_us", v.chargedGpuUs())
+                    .put("covered_ms", v.coveredMs())
+                    .put("input_digest", v.inputDigest());
+        }
+        ArrayNode ofMinutes = root.putArray("minutes");
+        for (Explanation.Minute m : minutes) {
+            ofMinutes
+                    .addObject()
+                    .put("minute", m.minute())
+                    .put("holders", m.holders())
+                    .put("exists_ms", m.existsMs())
+                    .put("gpu_ms", m.heldMs())
+                    .put("charged_gpu_us", m.chargedGpuUs());
+        }
+        return root;
+    }
+
+    private void print(
+            List<Explanation.HourVersion> versions,
+            List<Explanation.Minute> minutes,
+            boolean addsUp) {
+        PrintWriter out = spec.commandLine().getOut();
         TextTable table =
                 new TextTable(
                         4,
@@ -296,7 +353,28 @@ final class ExplainCommand implements Callable<Integer> {
                             "%,d".formatted(v.chargedGpuUs()),
                             "%,d".formatted(v.coveredMs())));
         }
-        out.print(table);
-        return ExitCode.DONE;
+        out.print(versions.isEmpty() ? "the hour is not written yet\n" : table.toString());
+        out.println();
+        if (minutes.isEmpty()) {
+            out.println("there are no minutes of it");
+            return;
+        }
+        TextTable each =
+                new TextTable(2, List.of("minute", "holders", "held GPU-ms", "charged GPU-us"));
+        for (Explanation.Minute m : minutes) {
+            each.add(
+                    List.of(
+                            m.minute(),
+                            m.holders(),
+                            "%,d".formatted(m.heldMs()),
+                            "%,d".formatted(m.chargedGpuUs())));
+        }
+        out.print(each);
+        out.printf(
+                "sum of %d minutes: %,d GPU-ms held, %,d GPU-us charged%s%n",
+                minutes.size(),
+                minutes.stream().mapToLong(Explanation.Minute::heldMs).sum(),
+                minutes.stream().mapToLong(Explanation.Minute::chargedGpuUs).sum(),
+                versions.isEmpty() ? "" : addsUp ? ": the hour" : ": NOT the hour");
     }
 }

@@ -263,13 +263,14 @@ class ReportIT {
                                 .formatted(corrected.get(0), corrected.get(1), corrected.get(2)),
                         "--at=" + corrected.get(3),
                         "--json");
-        JsonNode versions = JSON.readTree(outcome.out());
+        JsonNode versions = JSON.readTree(outcome.out()).path("versions");
         assertThat(versions).hasSize(3);
         assertThat(versions.path(0).path("current").asBoolean()).isTrue();
         assertThat(versions.path(1).path("current").asBoolean()).isFalse();
         assertThat(run("explain", "--slot=a/b/c", "--at=2024-02-01").exit())
                 .isEqualTo(ExitCode.WRONG_USAGE);
-        JsonNode hours = JSON.readTree(run("explain", "--run=north/payer", "--json").out());
+        JsonNode hours =
+                JSON.readTree(run("explain", "--run=north/payer", "--json").out()).path("hours");
         long charged = 0;
         for (JsonNode hour : hours) {
             charged += hour.path("charged_gpu_us").asLong();
@@ -289,7 +290,7 @@ class ReportIT {
                                                 Map.of())
                                         .get(0)
                                         .get(0)));
-        assertThat(run("explain", "--run=north/1/1").err()).contains("has no hour of --run");
+        assertThat(run("explain", "--run=north/1/1").err()).contains("knows no run north/1/1");
     }
 
     @Test

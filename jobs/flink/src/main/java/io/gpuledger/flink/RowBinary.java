@@ -4,6 +4,7 @@ import io.gpuledger.core.run.Holding;
 import io.gpuledger.core.run.Run;
 import io.gpuledger.core.usage.UsageRow;
 import io.gpuledger.schemas.DeadLetterRecord;
+import io.gpuledger.schemas.JobSnapshotRecord;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
@@ -11,6 +12,7 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.function.ToIntFunction;
 import java.util.function.ToLongFunction;
+import org.jspecify.annotations.Nullable;
 
 /** Encodes rows as ClickHouse's RowBinary: little-endian numbers, strings with a LEB128 length. */
 public final class RowBinary {
@@ -105,16 +107,9 @@ public final class RowBinary {
         b.string(run.qos());
         b.string(run.name());
         b.string(run.state());
-        Long submit = run.submitMs();
-        b.octet(submit == null ? 1 : 0);
-        if (submit != null) {
-            b.number(submit, 8);
-        }
+        b.nullable(run.submitMs());
         b.number(run.startMs(), 8);
-        b.octet(run.isOpen() ? 1 : 0);
-        if (!run.isOpen()) {
-            b.number(run.heldEndMs(), 8);
-        }
+        b.nullable(run.isOpen() ? null : run.heldEndMs());
         b.number(run.flags(), 4);
         b.number(run.gpuCount(), 4);
         b.longs(run.scheduled(), Run.ScheduledSpan::startMs);
@@ -151,6 +146,32 @@ public final class RowBinary {
         return Arrays.copyOf(b.bytes, b.length);
     }
 
+    /**
+     * A row of {@code job_snapshots}.
+     *
+     * @param read the record as it was read, and where
+     * @param snapshot what it says
+     * @param contentKey equal for records that say the same
+     */
+    public static byte[] jobSnapshot(
+            WireMessage read, JobSnapshotRecord snapshot, String contentKey, long inputDigest) {
+        RowBinary b = new RowBinary();
+        b.string(snapshot.getCluster());
+        b.number(snapshot.getRawJobId(), 8);
+        b.number(snapshot.getObservedAtMs(), 8);
+        b.string(contentKey);
+        b.string(snapshot.getSource().name());
+        b.string(snapshot.getState());
+        b.nullable(snapshot.getStartMs());
+        b.nullable(snapshot.getEndMs());
+        b.string(read.source);
+        b.number(read.partition, 4);
+        b.number(read.position, 8);
+        b.number(inputDigest, 8);
+        b.octets(read.value);
+        return Arrays.copyOf(b.bytes, b.length);
+    }
+
     /** A row of {@code hosts}. */
     public static byte[] host(
             String cluster,
@@ -176,11 +197,22 @@ public final class RowBinary {
     }
 
     void string(String value) {
-        byte[] text = value.getBytes(StandardCharsets.UTF_8);
-        length(text.length);
-        makeRoom(text.length);
-        System.arraycopy(text, 0, bytes, length, text.length);
-        length += text.length;
+        octets(value.getBytes(StandardCharsets.UTF_8));
+    }
+
+    private void octets(byte[] value) {
+        length(value.length);
+        makeRoom(value.length);
+        System.arraycopy(value, 0, bytes, length, value.length);
+        length += value.length;
+    }
+
+    /** An Int64 after whether it is absent. */
+    private void nullable(@Nullable Long value) {
+        octet(value == null ? 1 : 0);
+        if (value != null) {
+            number(value, 8);
+        }
     }
 
     private void length(int count) {

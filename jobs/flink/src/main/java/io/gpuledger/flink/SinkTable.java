@@ -41,6 +41,22 @@ public enum SinkTable {
                     "gpu_count",
                     "gres",
                     "revision")),
+    JOB_SNAPSHOTS(
+            "job_snapshots",
+            List.of(
+                    "cluster",
+                    "raw_job_id",
+                    "observed_at_ms",
+                    "content_key",
+                    "source",
+                    "state",
+                    "start_ms",
+                    "end_ms",
+                    "read_from",
+                    "partition",
+                    "position",
+                    "input_digest",
+                    "record")),
     QUOTA_RUNS(
             "quota_runs",
             List.of(

@@ -23,6 +23,11 @@ final class AppliedRegistries {
         return log.asOf(knownAtMs).map(RegistryLog.Version::version).orElse(0L);
     }
 
+    /** The one in force now, the empty one when there is none. */
+    Registry latest() {
+        return get(log.latest().map(RegistryLog.Version::version).orElse(0L));
+    }
+
     /** Says so when the log does not have it. */
     Registry get(long version) {
         if (version == 0) {
