@@ -28,7 +28,8 @@ public final class Migrator {
                     "V0007__enforcement.sql",
                     "V0008__statements.sql",
                     "V0009__credits.sql",
-                    "V0010__job_snapshots.sql");
+                    "V0010__job_snapshots.sql",
+                    "V0011__gpu_errors.sql");
     private static final List<String> VIEWS =
             List.of(
                     "usage_minute_current.sql",

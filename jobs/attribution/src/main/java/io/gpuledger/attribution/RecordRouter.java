@@ -46,6 +46,7 @@ public final class RecordRouter extends ProcessFunction<WireMessage, JobInput> {
     private transient RecordDecoder<JobSnapshotRecord> jobs;
     private transient RepeatedJobs repeated;
     private transient WrittenSnapshots written;
+    private transient XidWatch errors;
     private transient RecordDecoder<HostSnapshotRecord> hosts;
     private transient RecordDecoder<SchedulerHeartbeatRecord> heartbeats;
     private transient Counter read;
@@ -74,6 +75,7 @@ public final class RecordRouter extends ProcessFunction<WireMessage, JobInput> {
         scrapes = new ScrapeDecoder(limits);
         repeated = new RepeatedJobs();
         written = new WrittenSnapshots();
+        errors = new XidWatch();
         jobs =
                 new RecordDecoder<>(
                         WireType.JOB_SNAPSHOT,
@@ -143,9 +145,13 @@ public final class RecordRouter extends ProcessFunction<WireMessage, JobInput> {
         byte[] value = message.value;
         switch (type) {
             case HOST_SCRAPE -> {
-                HostInput input = HostInput.of(scrapes.decode(value), value).readAt(message);
+                Scrape scrape = scrapes.decode(value);
+                HostInput input = HostInput.of(scrape, value).readAt(message);
                 if (isOpen(input.observedAtMs, message, context)) {
                     context.output(HOSTS, input);
+                    for (XidWatch.Shown error : errors.of(scrape)) {
+                        context.output(ROWS, errorRow(message, scrape, error));
+                    }
                 }
             }
             case JOB_SNAPSHOT -> {
@@ -209,6 +215,23 @@ public final class RecordRouter extends ProcessFunction<WireMessage, JobInput> {
                         message,
                         jobs.decode(message.value),
                         input.contentKey,
+                        settings.inputDigest()));
+    }
+
+    private SinkRow errorRow(WireMessage message, Scrape scrape, XidWatch.Shown error) {
+        ScrapeLayout layout = scrape.layout();
+        return new SinkRow(
+                SinkTable.GPU_ERRORS,
+                RowBinary.gpuError(
+                        layout.cluster,
+                        layout.host,
+                        layout.gpuIndex[error.element()],
+                        layout.instance[error.element()],
+                        layout.uuids[error.element()],
+                        scrape.observedAtMs(),
+                        error.xid(),
+                        error.isNew(),
+                        message,
                         settings.inputDigest()));
     }
 

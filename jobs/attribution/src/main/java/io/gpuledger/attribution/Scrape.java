@@ -8,6 +8,7 @@ public final class Scrape {
     private final long observedAtMs;
     private final long coverMs;
     private final long[] values;
+    private final long[] xids;
     private final boolean isComplete;
 
     Scrape(
@@ -15,11 +16,13 @@ public final class Scrape {
             long observedAtMs,
             long coverMs,
             long[] values,
+            long[] xids,
             boolean isComplete) {
         this.layout = layout;
         this.observedAtMs = observedAtMs;
         this.coverMs = coverMs;
         this.values = values;
+        this.xids = xids;
         this.isComplete = isComplete;
     }
 
@@ -44,5 +47,10 @@ public final class Scrape {
     /** {@link SampleSeries#FIELDS} numbers for each element of the layout; not to be changed. */
     long[] values() {
         return values;
+    }
+
+    /** XID error by element, 0 for none; empty where the exporter does not show any. */
+    long[] xids() {
+        return xids;
     }
 }

@@ -3,6 +3,7 @@ package io.gpuledger.attribution;
 import io.gpuledger.core.usage.SampleSeries;
 import io.gpuledger.flink.AvroCursor;
 import io.gpuledger.flink.WireType;
+import io.gpuledger.flink.records.DcgmField;
 import io.gpuledger.flink.records.RecordLimits;
 import io.gpuledger.schemas.GpuSampleRecord;
 import io.gpuledger.schemas.HostScrapeRecord;
@@ -17,6 +18,7 @@ import org.jspecify.annotations.Nullable;
  */
 final class ScrapeLayout {
     private static final int IMPOSSIBLE = -1;
+    private static final long[] NO_XIDS = new long[0];
 
     final String cluster;
     final String host;
@@ -39,6 +41,9 @@ final class ScrapeLayout {
 
     /** By field of the record: the first value that it cannot have, 0 for no such limit. */
     final long[] ends;
+
+    /** The field of the record that is the XID error, -1 where there is none. */
+    final int xidField;
 
     private final byte @Nullable [] start;
     private final byte[] fields;
@@ -71,6 +76,7 @@ final class ScrapeLayout {
         }
         isLabelled = labelled;
         columns = WireConversion.columns(record.getFields());
+        xidField = record.getFields().lastIndexOf(DcgmField.XID);
         ends = RecordLimits.ends(record.getFields());
         start = segments == null ? null : segments.start;
         fields = segments == null ? new byte[0] : segments.fields;
@@ -121,10 +127,10 @@ final class ScrapeLayout {
         }
         long[] values = new long[size() * SampleSeries.FIELDS];
         Arrays.fill(values, SampleSeries.ABSENT);
+        long[] xids = noXids();
         boolean complete = true;
         for (int i = 0; i < elements.length; i++) {
-            int read =
-                    in.skip(elements[i]) ? values(in, values, i * SampleSeries.FIELDS) : IMPOSSIBLE;
+            int read = in.skip(elements[i]) ? values(in, values, xids, i) : IMPOSSIBLE;
             if (read == IMPOSSIBLE) {
                 return null;
             }
@@ -132,12 +138,18 @@ final class ScrapeLayout {
         }
         boolean whole = (elements.length == 0 || in.readLong() == 0) && in.isAtEnd();
         return whole
-                ? new Scrape(this, at, WireConversion.coverMs(interval), values, complete)
+                ? new Scrape(this, at, WireConversion.coverMs(interval), values, xids, complete)
                 : null;
     }
 
+    /** Room for what is read of them. */
+    long[] noXids() {
+        return xidField < 0 ? NO_XIDS : new long[size()];
+    }
+
     /** Gives how many there are, or that one is {@link #IMPOSSIBLE}. */
-    private int values(AvroCursor in, long[] into, int at) {
+    private int values(AvroCursor in, long[] into, long[] xids, int element) {
+        int at = element * SampleSeries.FIELDS;
         int read = 0;
         for (int f = 0; f < columns.length; f++) {
             long branch = in.readLong();
@@ -151,6 +163,8 @@ final class ScrapeLayout {
             read++;
             if (columns[f] >= 0) {
                 into[at + columns[f]] = value;
+            } else if (f == xidField) {
+                xids[element] = value;
             }
         }
         return columns.length == 0 || in.readLong() == 0 ? read : IMPOSSIBLE;

@@ -93,12 +93,15 @@ final class WireConversion {
     static Scrape scrape(HostScrapeRecord record, ScrapeLayout layout) {
         long[] values = new long[layout.size() * SampleSeries.FIELDS];
         Arrays.fill(values, SampleSeries.ABSENT);
+        long[] xids = layout.noXids();
         for (int i = 0; i < layout.size(); i++) {
             List<@Nullable Long> read = record.getGpus().get(i).getValues();
             for (int f = 0; f < layout.columns.length; f++) {
                 Long value = read.get(f);
                 if (layout.columns[f] >= 0 && value != null) {
                     values[i * SampleSeries.FIELDS + layout.columns[f]] = value;
+                } else if (f == layout.xidField && value != null) {
+                    xids[i] = value;
                 }
             }
         }
@@ -107,6 +110,7 @@ final class WireConversion {
                 record.getObservedAtMs(),
                 coverMs(record.getScrapeIntervalMs()),
                 values,
+                xids,
                 false);
     }
 

@@ -19,7 +19,7 @@ import org.junit.jupiter.api.Test;
 class ScrapeDecoderTest {
     private static final AttributionSettings SETTINGS = AttributionSettings.live(1);
     private static final List<Integer> KNOWN =
-            List.of(1001, 203, 1002, 1004, 1005, 252, 156, 155, 150, 9_999);
+            List.of(1001, 203, 1002, 1004, 1005, 252, 156, 155, 150, 230, 9_999);
     private static final int SEEDS = 20;
     private static final int RECORDS = 300;
 
@@ -77,7 +77,8 @@ class ScrapeDecoderTest {
                     Arrays.toString(layout.uuids),
                     Arrays.toString(layout.models),
                     Arrays.toString(layout.jobs),
-                    Arrays.toString(scrape.values()));
+                    Arrays.toString(scrape.values()),
+                    Arrays.toString(scrape.xids()));
         } catch (RefusedRecordException e) {
             return e.reason() + " " + e.detail();
         } catch (RecordDecoder.UnreadableException e) {

@@ -2,6 +2,7 @@ package io.gpuledger.cli;
 
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ArrayNode;
+import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.gpuledger.cli.config.Keys;
 import io.gpuledger.core.statement.Period;
 import io.gpuledger.local.LocalStack;
@@ -63,8 +64,8 @@ final class AdjustProposeCommand implements Callable<Integer> {
         if (json) {
             ArrayNode array = new ObjectMapper().createArrayNode();
             for (CreditBook.Proposal p : proposals) {
-                array.addObject()
-                        .put("id", p.id())
+                ObjectNode proposal = array.addObject();
+                proposal.put("id", p.id())
                         .put("grant", p.grantId())
                         .put("run_id", p.runId())
                         .put("job_id", p.jobId())
@@ -77,6 +78,14 @@ final class AdjustProposeCommand implements Callable<Integer> {
                         .put("money", p.money().toPlainString())
                         .put("currency", p.currency())
                         .put("standing", p.standing().name().toLowerCase(Locale.ROOT));
+                ArrayNode evidence = proposal.putArray("xid_errors");
+                for (CreditBook.Evidence e : p.evidence()) {
+                    evidence.addObject()
+                            .put("host", e.host())
+                            .put("gpu_index", e.gpuIndex())
+                            .put("xid", e.xid())
+                            .put("ms_after_end", e.sinceEndMs());
+                }
             }
             out.println(array.toPrettyString());
         } else if (proposals.isEmpty()) {
@@ -84,7 +93,7 @@ final class AdjustProposeCommand implements Callable<Integer> {
         } else {
             TextTable table =
                     new TextTable(
-                            7,
+                            8,
                             List.of(
                                     "proposal",
                                     "grant",
@@ -93,6 +102,7 @@ final class AdjustProposeCommand implements Callable<Integer> {
                                     "state",
                                     "ended",
                                     "standing",
+                                    "XID errors near the end",
                                     "charged GPU-h",
                                     "credit GPU-h",
                                     "money"));
@@ -106,6 +116,7 @@ final class AdjustProposeCommand implements Callable<Integer> {
                                 p.state(),
                                 Instant.ofEpochMilli(p.atMs()).toString(),
                                 p.standing().name().toLowerCase(Locale.ROOT),
+                                evidence(p.evidence()),
                                 RechargeOutput.ofUs(p.chargedGpuUs()),
                                 RechargeOutput.ofUs(p.gpuUs()),
                                 p.currency().isEmpty()
@@ -116,5 +127,22 @@ final class AdjustProposeCommand implements Callable<Integer> {
         }
         out.flush();
         return ExitCode.DONE;
+    }
+
+    /** The first, and how many there are. */
+    private static String evidence(List<CreditBook.Evidence> all) {
+        if (all.isEmpty()) {
+            return "none";
+        }
+        CreditBook.Evidence first = all.get(0);
+        long seconds = Math.abs(first.sinceEndMs()) / 1_000;
+        return "%d on %s/%d %d s %s%s"
+                .formatted(
+                        first.xid(),
+                        first.host(),
+                        first.gpuIndex(),
+                        seconds,
+                        first.sinceEndMs() < 0 ? "before" : "after",
+                        all.size() == 1 ? "" : " and %d more".formatted(all.size() - 1));
     }
 }

@@ -51,6 +51,8 @@ class AdjustIT {
                 prices: [{model: h100, per_gpu_hour: 21.505}]
             """;
 
+    private static final long END_MS = 1_709_479_800_000L;
+
     @TempDir static Path directory;
     private static LocalStack stack;
     private static Warehouse warehouse;
@@ -76,6 +78,29 @@ class AdjustIT {
         run("c/2/1", "NODE_FAIL", "payer", 1);
         run("c/3/1", "COMPLETED", "payer", 2);
         run("c/4/1", "BOOT_FAIL", "voucher", 3);
+        error("h", 0, 79, END_MS - 12_000, true);
+        error("h", 1, 48, END_MS - 12_000, false);
+        error("h", 2, 13, END_MS + 10 * 60_000 + 1, true);
+        error("other", 0, 31, END_MS, true);
+    }
+
+    private static void error(String host, int gpu, long xid, long atMs, boolean isNew) {
+        warehouse.execute(
+                """
+                INSERT INTO gpu_errors (cluster, host, gpu_index, instance, observed_at_ms, xid, is_new)
+                VALUES ('c', {host:String}, {gpu:Int16}, -1, {at:Int64}, {xid:Int64}, {new:UInt8})
+                """,
+                Map.of(
+                        "host",
+                        host,
+                        "gpu",
+                        Integer.toString(gpu),
+                        "at",
+                        Long.toString(atMs),
+                        "xid",
+                        Long.toString(xid),
+                        "new",
+                        isNew ? "1" : "0"));
     }
 
     private static void run(String id, String state, String grant, int gpu) {
@@ -124,6 +149,13 @@ class AdjustIT {
                 .as("23 whole hours that begin in the 24 before the end, and half an hour")
                 .isEqualTo(23 * 3_600_000_000L + 1_800_000_000L);
         assertThat(voucher.path("currency").asText()).isEmpty();
+        assertThat(voucher.path("xid_errors"))
+                .as("not what was there before, much later, or on another host")
+                .hasSize(1);
+        assertThat(voucher.at("/xid_errors/0/xid").asLong()).isEqualTo(79);
+        assertThat(voucher.at("/xid_errors/0/ms_after_end").asLong()).isEqualTo(-12_000);
+        assertThat(command("adjust", "propose", "--month=2024-03").out())
+                .contains("79 on h/0 12 s before");
         JsonNode payer = proposed.path(1);
         assertThat(payer.path("gpu_us").asLong()).isZero();
         assertThat(payer.path("money").asText()).as("23.5 x 21.505").isEqualTo("505.37");

@@ -2,17 +2,22 @@ package io.gpuledger.cli;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.io.StringWriter;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Map;
+import java.util.Set;
+import java.util.TreeMap;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 
 /** The whole product, live: exporters, Kafka, the streaming job, ClickHouse. */
 class DemoIT {
+    private static final ObjectMapper JSON = new ObjectMapper();
     private static final String FROM = "--from=2026-11-23T11:00";
     private static final String TO = "--to=2026-11-23T13:00";
 
@@ -42,6 +47,8 @@ class DemoIT {
         assertThat(held.remove(HeldTruth.LOST_RUN)).isEqualTo("11.000");
         assertThat(held).isEqualTo(HeldTruth.expected());
 
+        explained(held.keySet());
+
         // What the file says is idle: all of it, and the stack's own job must have read that.
         String[] allocated =
                 run("usage", "--by=bucket", FROM, TO, "--format=csv")
@@ -66,6 +73,26 @@ class DemoIT {
         assertThat(threeWay.exit()).as(threeWay.out() + threeWay.err()).isZero();
         assertThat(threeWay.out())
                 .contains("114 runs of 1 grants; ledger and balance agree to the unit.");
+    }
+
+    /** Each run down to what the sources said, which alone makes what the ledger has. */
+    private static void explained(Set<String> runs) throws IOException {
+        Map<String, Integer> verdicts = new TreeMap<>();
+        for (String run : runs) {
+            Outcome outcome = run("explain", "--run=" + run, "--json");
+            assertThat(outcome.exit()).as(outcome.out() + outcome.err()).isZero();
+            JsonNode explained = JSON.readTree(outcome.out());
+            assertThat(explained.path("hours_add_up").asBoolean()).as(run).isTrue();
+            verdicts.merge(explained.path("snapshots_say").asText(), 1, Integer::sum);
+            for (JsonNode said : explained.path("snapshots")) {
+                assertThat(said.path("read_from").asText()).isEqualTo("job-snapshots");
+                assertThat(said.path("partition").asInt()).isBetween(0, 3);
+                assertThat(said.path("position").asLong()).isNotNegative();
+                assertThat(said.path("origin").asText()).isNotEmpty();
+            }
+        }
+        assertThat(verdicts.keySet()).isSubsetOf("ADDS_UP", "SHARED");
+        assertThat(verdicts.get("ADDS_UP")).isGreaterThan(runs.size() * 8 / 10);
     }
 
     private record Outcome(int exit, String out, String err) {}

@@ -172,6 +172,39 @@ public final class RowBinary {
         return Arrays.copyOf(b.bytes, b.length);
     }
 
+    /**
+     * A row of {@code gpu_errors}.
+     *
+     * @param isNew it was seen to appear
+     * @param read the scrape, and where it was read
+     */
+    public static byte[] gpuError(
+            String cluster,
+            String host,
+            int gpuIndex,
+            int instance,
+            String uuid,
+            long observedAtMs,
+            long xid,
+            boolean isNew,
+            WireMessage read,
+            long inputDigest) {
+        RowBinary b = new RowBinary();
+        b.string(cluster);
+        b.string(host);
+        b.number(gpuIndex, 2);
+        b.number(instance, 2);
+        b.string(uuid);
+        b.number(observedAtMs, 8);
+        b.number(xid, 8);
+        b.octet(isNew ? 1 : 0);
+        b.string(read.source);
+        b.number(read.partition, 4);
+        b.number(read.position, 8);
+        b.number(inputDigest, 8);
+        return Arrays.copyOf(b.bytes, b.length);
+    }
+
     /** A row of {@code hosts}. */
     public static byte[] host(
             String cluster,

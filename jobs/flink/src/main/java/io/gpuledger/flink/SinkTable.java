@@ -57,6 +57,21 @@ public enum SinkTable {
                     "position",
                     "input_digest",
                     "record")),
+    GPU_ERRORS(
+            "gpu_errors",
+            List.of(
+                    "cluster",
+                    "host",
+                    "gpu_index",
+                    "instance",
+                    "gpu_uuid",
+                    "observed_at_ms",
+                    "xid",
+                    "is_new",
+                    "read_from",
+                    "partition",
+                    "position",
+                    "input_digest")),
     QUOTA_RUNS(
             "quota_runs",
             List.of(

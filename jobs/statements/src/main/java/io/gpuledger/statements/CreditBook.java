@@ -24,6 +24,7 @@ import java.util.Optional;
 public final class CreditBook {
     private static final ObjectMapper JSON = new ObjectMapper();
     private static final long MINUTE_MS = 60_000;
+    private static final long NEAR_MS = 10 * MINUTE_MS;
 
     private final Warehouse warehouse;
 
@@ -43,6 +44,7 @@ public final class CreditBook {
      * @param gpuUs to credit, 0 for a grant that only pays money
      * @param money to credit, 0 for a grant that pays none
      * @param currency empty without money
+     * @param evidence XID errors on its hosts around its end, by time
      */
     public record Proposal(
             String id,
@@ -58,7 +60,20 @@ public final class CreditBook {
             long gpuUs,
             BigDecimal money,
             String currency,
-            Standing standing) {}
+            Standing standing,
+            List<Evidence> evidence) {
+        public Proposal {
+            evidence = List.copyOf(evidence);
+        }
+    }
+
+    /**
+     * An XID error that a GPU was seen to get.
+     *
+     * @param gpuIndex NVML's
+     * @param sinceEndMs after the run's end; negative before it
+     */
+    public record Evidence(String host, int gpuIndex, long xid, long sinceEndMs) {}
 
     public CreditBook(Warehouse warehouse) {
         this.warehouse = warehouse;
@@ -126,7 +141,48 @@ public final class CreditBook {
         return all;
     }
 
-    private static Optional<Proposal> proposal(
+    /**
+     * Near the end means within ten minutes: a node is given up some minutes after its last word.
+     */
+    private List<Evidence> evidence(String cluster, String runId, long endMs) {
+        return warehouse
+                .query(
+                        """
+                        SELECT host, gpu_index, xid, observed_at_ms - {end:Int64} AS since
+                        FROM gpu_errors FINAL
+                        WHERE is_new AND cluster = {cluster:String} AND abs(observed_at_ms - {end:Int64}) <= {near:Int64}
+                          AND host IN
+                          (
+                              SELECT host FROM usage_hour_current
+                              WHERE cluster = {cluster:String} AND run_id = {run:String}
+                                AND window_start >= toDateTime({hour:Int64} - 7200, 'UTC')
+                                AND window_start <= toDateTime({hour:Int64}, 'UTC')
+                          )
+                        ORDER BY observed_at_ms, host, gpu_index, xid
+                        """,
+                        Map.of(
+                                "cluster",
+                                cluster,
+                                "run",
+                                runId,
+                                "end",
+                                Long.toString(endMs),
+                                "hour",
+                                Long.toString(endMs / 1_000),
+                                "near",
+                                Long.toString(NEAR_MS)))
+                .stream()
+                .map(
+                        row ->
+                                new Evidence(
+                                        row.get(0),
+                                        Integer.parseInt(row.get(1)),
+                                        Long.parseLong(row.get(2)),
+                                        Long.parseLong(row.get(3))))
+                .toList();
+    }
+
+    private Optional<Proposal> proposal(
             Registry registry, List<String> row, Map<String, Standing> decided) {
         String grantId = row.get(6);
         Optional<Grant> grant = registry.grant(grantId);
@@ -163,7 +219,8 @@ public final class CreditBook {
                         grant.get().budget().isEmpty() ? 0 : charged,
                         money,
                         currency,
-                        decided.getOrDefault(id, Standing.OPEN)));
+                        decided.getOrDefault(id, Standing.OPEN),
+                        evidence(row.get(0), row.get(1), Long.parseLong(row.get(5)))));
     }
 
     /** Writes down what was decided, by whom and why. */

@@ -10,6 +10,7 @@ public final class DcgmField {
     public static final int MEMORY_MIB = 252;
     public static final int ENERGY_MJ = 156;
     public static final int POWER_MW = 155;
+    public static final int XID = 230;
 
     private DcgmField() {}
 }
