@@ -7,6 +7,7 @@ import io.gpuledger.sql.Migrator;
 import io.gpuledger.sql.RegistryLog;
 import io.gpuledger.sql.Warehouse;
 import io.gpuledger.statements.Close;
+import io.gpuledger.statements.Explanation;
 import io.gpuledger.statements.KeptStatement;
 import io.gpuledger.statements.StatementBook;
 import io.gpuledger.statements.report.GrantReport;
@@ -146,7 +147,11 @@ final class ReportCommand implements Callable<Integer> {
                         case PDF -> report.pdf(language);
                         case CSV -> bytes(report.csv());
                         case JSON -> bytes(report.json());
-                        case FOCUS -> bytes(report.focus(ledger.configuration().get(Keys.ISSUER)));
+                        case FOCUS ->
+                                bytes(
+                                        report.focus(
+                                                new Explanation(warehouse),
+                                                ledger.configuration().get(Keys.ISSUER)));
                     },
                     written);
         }

@@ -27,6 +27,8 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 import javax.xml.parsers.DocumentBuilderFactory;
 import org.apache.pdfbox.Loader;
 import org.apache.pdfbox.cos.COSName;
@@ -65,6 +67,10 @@ class ReportIT {
                     "ServiceName",
                     "ServiceProviderName",
                     "ServiceSubcategory");
+
+    private static final Pattern RATIO =
+            Pattern.compile(
+                    "\"\"AllocatedRatio\"\":([-0-9.]+),\"\"UsageUnit\"\":\"\"GPU-Hours\"\",\"\"UsageQuantity\"\":([-0-9.]+)");
 
     @TempDir static Path directory;
     private static LocalStack stack;
@@ -169,6 +175,8 @@ class ReportIT {
         assertThat(columns).isSorted().doesNotHaveDuplicates();
         BigDecimal billed = BigDecimal.ZERO;
         int corrections = 0;
+        Map<String, BigDecimal> ratios = new HashMap<>();
+        Map<String, List<String>> uses = new HashMap<>();
         for (String line : lines.subList(1, lines.size())) {
             Map<String, String> row = new HashMap<>();
             List<String> cells = List.of(line.replaceAll("\"[^\"]*\"", "quoted").split(",", -1));
@@ -189,6 +197,21 @@ class ReportIT {
             boolean earlier = "2023-12-31T23:00:00Z".equals(row.get("ChargePeriodStart"));
             corrections += earlier ? 1 : 0;
             assertThat(row.get("ChargeClass")).isEqualTo(earlier ? "Correction" : "");
+            if (!row.getOrDefault("AllocatedMethodId", "").isEmpty()) {
+                String origin =
+                        row.get("ChargeDescription")
+                                + row.get("ChargePeriodStart")
+                                + row.get("ContractedUnitPrice");
+                Matcher ratio = RATIO.matcher(line);
+                assertThat(ratio.find()).as(line).isTrue();
+                ratios.merge(origin, new BigDecimal(ratio.group(1)), BigDecimal::add);
+                uses.computeIfAbsent(origin, o -> new ArrayList<>())
+                        .add(row.get("AllocatedResourceId"));
+                assertThat(ratio.group(2)).isEqualTo(row.get("PricingQuantity"));
+            } else {
+                assertThat(row.get("AllocatedResourceId")).isEmpty();
+                assertThat(row.get("AllocatedMethodDetails")).isEmpty();
+            }
             BigDecimal cost = new BigDecimal(row.get("BilledCost"));
             billed = billed.add(cost);
             if ("Usage".equals(row.get("ChargeCategory"))) {
@@ -203,6 +226,11 @@ class ReportIT {
             }
         }
         assertThat(corrections).isPositive();
+        assertThat(ratios.values())
+                .isNotEmpty()
+                .allSatisfy(sum -> assertThat(sum).isEqualByComparingTo(BigDecimal.ONE));
+        assertThat(uses.values())
+                .allSatisfy(of -> assertThat(of).hasSizeGreaterThan(1).doesNotHaveDuplicates());
         assertThat(billed.movePointRight(2))
                 .isEqualByComparingTo(
                         statement.path("total").path("amount_minor").path("DKK").asText());

@@ -24,16 +24,16 @@ final class StatedSiteTables {
     /** Columns of holders that statements have no use for. */
     private static final List<String> ZEROS =
             List.of(
-                    "instance",
                     "covered_ms",
                     "active_gpu_us",
                     "sm_active_gpu_us",
                     "tensor_active_gpu_us",
                     "dram_active_gpu_us",
                     "memory_mib_ms",
-                    "energy_mj",
-                    "held_idle_ms",
-                    "flags");
+                    "energy_mj");
+
+    /** SHARED_SLOT. */
+    private static final String SHARED = "16";
 
     private final StatedSite site;
     private final Warehouse warehouse;
@@ -95,6 +95,16 @@ final class StatedSiteTables {
         for (String name : List.of("job_id", "account", "user", "partition", "qos")) {
             column(row, v, name, h -> "");
         }
+        // Every third card is shared; of the others every second is idle for a quarter of its time.
+        boolean shared = v.gpu() % 3 == 0;
+        boolean idle = !shared && v.gpu() % 2 == 0;
+        column(row, v, "instance", h -> "-1");
+        column(row, v, "flags", h -> shared ? SHARED : "0");
+        column(
+                row,
+                v,
+                "held_idle_ms",
+                h -> idle && h.bucket().equals("ALLOCATED") ? Long.toString(h.gpuMs() / 4) : "0");
         for (String name : ZEROS) {
             column(row, v, name, h -> "0");
         }

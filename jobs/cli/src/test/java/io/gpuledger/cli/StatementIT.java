@@ -14,6 +14,7 @@ import io.gpuledger.sql.Migrator;
 import io.gpuledger.sql.Warehouse;
 import io.gpuledger.testkit.StatedSite;
 import io.gpuledger.testkit.StatementOracle;
+import java.io.IOException;
 import java.io.PrintWriter;
 import java.io.StringWriter;
 import java.nio.file.Files;
@@ -25,8 +26,11 @@ import java.util.ArrayList;
 import java.util.EnumSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Random;
 import java.util.SortedMap;
 import java.util.TreeMap;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
@@ -36,6 +40,11 @@ import org.junit.jupiter.api.io.TempDir;
 class StatementIT {
     private static final ObjectMapper JSON = new ObjectMapper();
     private static final ZoneId COPENHAGEN = ZoneId.of("Europe/Copenhagen");
+
+    private static final int KILLS = 8;
+    private static final String BODIES =
+            "SELECT grant_id, period, sequence, digest, body FROM statements_current ORDER BY ALL";
+    private static final String LINES = "SELECT * FROM statement_lines_current ORDER BY ALL";
 
     @TempDir static Path directory;
     private static LocalStack stack;
@@ -276,6 +285,112 @@ class StatementIT {
         assertThat(unreachable.err()).hasLineCount(1).contains("does not answer");
     }
 
+    /**
+     * Killed wherever it may be, and repeated: the bytes are those of a close that went through.
+     */
+    @Test
+    void a_killed_close_leaves_nothing_half_closed_and_is_repeated_to_the_byte() throws Exception {
+        StatedSite site = new StatedSite(11, YearMonth.of(2024, 1), KILLS, COPENHAGEN, 30);
+        for (String database : List.of("killed", "whole")) {
+            Migrator.migrate(warehouse(database));
+            new StatedSiteTables(site, warehouse(database)).write();
+        }
+        Random random = new Random(11);
+        int halfWay = 0;
+        int killed = 0;
+        for (StatedSite.Closing closing : site.closings()) {
+            String[] words = {
+                "statement",
+                "close",
+                "--month=" + closing.month(),
+                "--known-at=" + Instant.ofEpochMilli(closing.knownAtMs()),
+                "--override=Killed"
+            };
+            long took = System.nanoTime();
+            assertThat(run("whole", words).err()).doesNotContain("gpu-ledger:");
+            took = (System.nanoTime() - took) / 1_000_000;
+
+            Process process = process("killed", words);
+            // What a JVM takes to start is not known: anywhere in three times what the close took.
+            if (!process.waitFor(random.nextLong(500 + 3 * took), TimeUnit.MILLISECONDS)) {
+                process.destroyForcibly().onExit().get();
+                killed++;
+            }
+            Warehouse warehouse = warehouse("killed");
+            long stated = statements(warehouse, closing);
+            assertThat(stated)
+                    .as("all or nothing")
+                    .isIn(0L, statements(warehouse("whole"), closing));
+            boolean begun =
+                    count(warehouse, "statement_closes") > count(warehouse, "statement_months");
+            halfWay += begun ? 1 : 0;
+            assertThat(run("killed", words).err()).doesNotContain("gpu-ledger:");
+        }
+        assertThat(killed).as("killed, %d of them half-way", halfWay).isPositive();
+        for (String what : List.of(BODIES, LINES)) {
+            assertThat(warehouse("killed").query(what, Map.of()))
+                    .isNotEmpty()
+                    .isEqualTo(warehouse("whole").query(what, Map.of()));
+        }
+        assertThat(run("killed", "statement", "verify").exit()).isZero();
+    }
+
+    /** Either of them may win, but there is one month in the end, and it verifies. */
+    @Test
+    void two_that_close_a_month_at_once_close_it_once() throws Exception {
+        StatedSite site = new StatedSite(5, YearMonth.of(2024, 1), 4, COPENHAGEN, 20);
+        Warehouse warehouse = warehouse("twice");
+        Migrator.migrate(warehouse);
+        new StatedSiteTables(site, warehouse).write();
+        for (StatedSite.Closing closing : site.closings()) {
+            String[] words = {
+                "statement", "close", "--month=" + closing.month(), "--override=Twice"
+            };
+            CompletableFuture<Outcome> other =
+                    CompletableFuture.supplyAsync(() -> run("twice", words));
+            List<Outcome> both = List.of(run("twice", words), other.get());
+            assertThat(both)
+                    .allSatisfy(
+                            o ->
+                                    assertThat(o.exit() == ExitCode.WRONG_USAGE)
+                                            .as(o.err())
+                                            .isEqualTo(o.err().contains("run this again")));
+            assertThat(run("twice", words).err()).doesNotContain("gpu-ledger:");
+        }
+        assertThat(run("twice", "statement", "verify").out())
+                .endsWith("of 4 months: all as they were closed\n");
+        assertThat(
+                        warehouse.query(
+                                "SELECT grant_id, period FROM statements FINAL GROUP BY ALL HAVING count() > 1",
+                                Map.of()))
+                .isEmpty();
+    }
+
+    private static long statements(Warehouse warehouse, StatedSite.Closing closing) {
+        return Long.parseLong(
+                warehouse
+                        .query(
+                                "SELECT count() FROM statements_current WHERE period = {period:String}",
+                                Map.of("period", closing.month().toString()))
+                        .get(0)
+                        .get(0));
+    }
+
+    private static Process process(String database, String... words) throws IOException {
+        List<String> command =
+                new ArrayList<>(
+                        List.of(
+                                Path.of(System.getProperty("java.home"), "bin", "java").toString(),
+                                "-cp",
+                                System.getProperty("java.class.path"),
+                                "io.gpuledger.cli.GpuLedger"));
+        command.addAll(arguments(database, words));
+        return new ProcessBuilder(command)
+                .redirectErrorStream(true)
+                .redirectOutput(directory.resolve("killed.log").toFile())
+                .start();
+    }
+
     private static Outcome close(StatedSite.Closing closing, String... more) {
         List<String> words =
                 new ArrayList<>(
@@ -333,16 +448,20 @@ class StatementIT {
     private static Outcome run(String database, String... words) {
         StringWriter out = new StringWriter();
         StringWriter err = new StringWriter();
+        int exit =
+                GpuLedger.commandLine()
+                        .setOut(new PrintWriter(out))
+                        .setErr(new PrintWriter(err))
+                        .execute(arguments(database, words).toArray(new String[0]));
+        return new Outcome(exit, out.toString(), err.toString());
+    }
+
+    private static List<String> arguments(String database, String... words) {
         List<String> all = new ArrayList<>();
         all.add("--config=" + directory.resolve("ledger.yaml"));
         all.add("--data=" + directory.resolve("data"));
         all.add("--database=" + database);
         all.addAll(List.of(words));
-        int exit =
-                GpuLedger.commandLine()
-                        .setOut(new PrintWriter(out))
-                        .setErr(new PrintWriter(err))
-                        .execute(all.toArray(new String[0]));
-        return new Outcome(exit, out.toString(), err.toString());
+        return all;
     }
 }

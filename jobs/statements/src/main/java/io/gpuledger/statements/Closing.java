@@ -156,9 +156,25 @@ public final class Closing {
                 all &= statement.isEmpty();
             }
         }
+        requireStillFirst(close);
         book.keep(written);
         return new Outcome.Closed(
                 close, written, all ? Optional.of(book.finish(close)) : Optional.empty());
+    }
+
+    /**
+     * Of two that begin a month in the same instant the one that ClickHouse gave the earlier time
+     * counts, and the other may have seen only itself. By now, long after, it sees both.
+     */
+    private void requireStillFirst(Close close) {
+        Close first = find(book.closes(), close.period()).orElseThrow();
+        if (!first.equals(close)) {
+            throw new StatementException(
+                    "somebody else began to close %s in the same moment, as known at %s; run this again"
+                            .formatted(
+                                    close.period().name(),
+                                    Instant.ofEpochMilli(first.knownAtMs())));
+        }
     }
 
     private Knowledge known(Close close, Period last) {

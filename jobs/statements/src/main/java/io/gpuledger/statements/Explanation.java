@@ -23,6 +23,11 @@ import java.util.stream.Collectors;
 public final class Explanation {
     private static final ObjectMapper JSON = new ObjectMapper();
 
+    /** Of a part: held and charged; the same of what was shared, and of what was idle. */
+    private static final int AMOUNTS = 6;
+
+    private static final int FIRST_AMOUNT = 6;
+
     private static final String HOLDERS =
             """
             arrayStringConcat(arrayMap((b, r, g, m) -> concat(b, if(r = '', '', concat(' ', r)), if(g = '', '', concat(' of ', g)), ' ', toString(m), ' ms'),
@@ -97,8 +102,13 @@ public final class Explanation {
      * Amounts of a part; of a correction what is known more than before.
      *
      * @param heldMs allocated and suspended
+     * @param shared of it on GPUs that others had a share of, or on an instance
+     * @param idle of the rest what was held idle
      */
-    public record Part(Key key, long heldMs, long chargedGpuUs) {}
+    public record Part(Key key, long heldMs, long chargedGpuUs, Portion shared, Portion idle) {}
+
+    /** Amounts within a part. */
+    public record Portion(long heldMs, long chargedGpuUs) {}
 
     /**
      * A line and its parts.
@@ -177,7 +187,13 @@ public final class Explanation {
         sums.forEach(
                 (key, sum) -> {
                     if (sum[0] != 0 || sum[1] != 0) {
-                        parts.add(new Part(key, sum[0], sum[1]));
+                        parts.add(
+                                new Part(
+                                        key,
+                                        sum[0],
+                                        sum[1],
+                                        new Portion(sum[2], sum[3]),
+                                        new Portion(sum[4], sum[5])));
                     }
                 });
         parts.sort(
@@ -225,7 +241,8 @@ public final class Explanation {
                         WITH known AS
                         (
                             SELECT window_start, gpu_model, holders.bucket AS b, holders.grant_id AS g, holders.run_id AS r,
-                                holders.job_id AS j, holders.user AS u, holders.gpu_ms AS m, holders.charged_gpu_us AS c
+                                holders.job_id AS j, holders.user AS u, holders.gpu_ms AS m, holders.charged_gpu_us AS c,
+                                holders.held_idle_ms AS h, arrayMap((f, i) -> bitAnd(f, 16) != 0 OR i >= 0, holders.flags, holders.instance) AS s
                             FROM usage_hour_log
                             WHERE inserted_at <= fromUnixTimestamp64Milli({known:Int64}, 'UTC')
                               AND window_start >= toDateTime({from:Int64}, 'UTC')
@@ -238,9 +255,11 @@ public final class Explanation {
                             run_id, job_id, user, bucket,
                             if(gpu_ms = 0, 0, intDiv(charged, gpu_ms)) AS weight,
                             roundDown(toInt64(toUnixTimestamp(window_start)), {cuts:Array(Int64)}) AS from_s,
-                            sumIf(gpu_ms, bucket IN ('ALLOCATED', 'SUSPENDED')), sum(charged)
+                            sumIf(gpu_ms, bucket IN ('ALLOCATED', 'SUSPENDED')), sum(charged),
+                            sumIf(gpu_ms, shared AND bucket IN ('ALLOCATED', 'SUSPENDED')), sumIf(charged, shared),
+                            sumIf(idle_ms, NOT shared), sumIf(if(gpu_ms = 0, 0, intDiv(charged * idle_ms, gpu_ms)), NOT shared)
                         FROM known
-                        ARRAY JOIN b AS bucket, g AS grant_id, r AS run_id, j AS job_id, u AS user, m AS gpu_ms, c AS charged
+                        ARRAY JOIN b AS bucket, g AS grant_id, r AS run_id, j AS job_id, u AS user, m AS gpu_ms, c AS charged, h AS idle_ms, s AS shared
                         WHERE grant_id = {grant:String} AND gpu_model = {model:String}
                         GROUP BY run_id, job_id, user, bucket, weight, from_s
                         """,
@@ -273,9 +292,10 @@ public final class Explanation {
                                         row.get(2),
                                         row.get(3),
                                         Long.parseLong(row.get(4))),
-                                k -> new long[2]);
-                sum[0] += sign * Long.parseLong(row.get(6));
-                sum[1] += sign * Long.parseLong(row.get(7));
+                                k -> new long[AMOUNTS]);
+                for (int i = 0; i < AMOUNTS; i++) {
+                    sum[i] += sign * Long.parseLong(row.get(FIRST_AMOUNT + i));
+                }
             }
         }
     }

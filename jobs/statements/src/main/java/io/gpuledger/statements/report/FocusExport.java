@@ -3,19 +3,23 @@ package io.gpuledger.statements.report;
 import com.fasterxml.jackson.databind.JsonNode;
 import io.gpuledger.core.statement.Money;
 import io.gpuledger.core.statement.Period;
+import io.gpuledger.statements.Explanation;
 import java.math.BigDecimal;
 import java.math.RoundingMode;
 import java.time.Instant;
 import java.time.YearMonth;
 import java.time.ZoneId;
+import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.function.IntFunction;
 
 /**
- * A statement as rows of FOCUS 1.3, cost and usage: one for each line. What is billed is the
- * statement's amount, rounded; list and contracted cost are price times quantity, as the
- * specification has them. A null is an empty cell.
+ * A statement as rows of FOCUS 1.3, cost and usage: one for each line, or one for each part of a
+ * line of which something was shared or idle ({@link CostSplit}). What is billed is the statement's
+ * amount, rounded; list and contracted cost are price times quantity, as the specification has
+ * them. A null is an empty cell.
  */
 final class FocusExport {
     private static final BigDecimal US_PER_HOUR = BigDecimal.valueOf(3_600_000_000L);
@@ -76,26 +80,106 @@ final class FocusExport {
                     "SubAccountType",
                     "Tags");
 
+    private static final String METHOD = "gpu-ledger-use-1";
+
     private final JsonNode statement;
     private final String issuer;
+    private final IntFunction<List<Explanation.Part>> partsOfLine;
 
     /**
      * Prepares the rows.
      *
      * @param issuer who runs the site
+     * @param partsOfLine by its number
      */
-    FocusExport(JsonNode statement, String issuer) {
+    FocusExport(
+            JsonNode statement, String issuer, IntFunction<List<Explanation.Part>> partsOfLine) {
         this.statement = statement;
         this.issuer = issuer;
+        this.partsOfLine = partsOfLine;
     }
 
     String csv() {
         StringBuilder csv = new StringBuilder(Csv.line(COLUMNS));
         for (JsonNode line : statement.path("lines")) {
-            Map<String, String> row = row(line);
-            csv.append(Csv.line(COLUMNS.stream().map(c -> row.getOrDefault(c, "")).toList()));
+            for (Map<String, String> row : rows(line)) {
+                csv.append(Csv.line(COLUMNS.stream().map(c -> row.getOrDefault(c, "")).toList()));
+            }
         }
         return csv.toString();
+    }
+
+    private List<Map<String, String>> rows(JsonNode line) {
+        Map<String, String> whole = row(line);
+        if (!line.path("adjustment").asText().isEmpty()) {
+            return List.of(whole);
+        }
+        List<CostSplit.Part> split =
+                CostSplit.of(
+                        partsOfLine.apply(line.path("line").asInt()),
+                        line.path("amount_minor").asLong());
+        if (split.isEmpty()) {
+            return List.of(whole);
+        }
+        List<Map<String, String>> rows = new ArrayList<>();
+        long chargedBefore = 0;
+        long heldBefore = 0;
+        for (CostSplit.Part part : split) {
+            Map<String, String> row = allocated(whole, line, part);
+            quantities(row, line.path("price").asText(), part, chargedBefore, heldBefore);
+            rows.add(row);
+            chargedBefore += part.chargedGpuUs();
+            heldBefore += part.heldMs();
+        }
+        return rows;
+    }
+
+    /** What can be summed sums to the line: each is the difference of two that were rounded. */
+    private static void quantities(
+            Map<String, String> row,
+            String price,
+            CostSplit.Part part,
+            long chargedBefore,
+            long heldBefore) {
+        BigDecimal quantity =
+                hours(chargedBefore + part.chargedGpuUs(), US_PER_HOUR)
+                        .subtract(hours(chargedBefore, US_PER_HOUR));
+        if (!price.isEmpty()) {
+            String contracted = text(quantity.multiply(new BigDecimal(price)));
+            row.put("ContractedCost", contracted);
+            row.put("ListCost", contracted);
+        }
+        row.put("PricingQuantity", text(quantity));
+        row.put(
+                "ConsumedQuantity",
+                text(
+                        hours(heldBefore + part.heldMs(), MS_PER_HOUR)
+                                .subtract(hours(heldBefore, MS_PER_HOUR))));
+        row.put(
+                "AllocatedMethodDetails",
+                "{\"Elements\":[{\"AllocatedRatio\":%s,\"UsageUnit\":\"%s\",\"UsageQuantity\":%s}]}"
+                        .formatted(text(part.ratio()), UNIT, text(quantity)));
+    }
+
+    /** A part of a line: dimensions and prices are the line's. */
+    private static Map<String, String> allocated(
+            Map<String, String> whole, JsonNode line, CostSplit.Part part) {
+        String currency = line.path("currency").asText();
+        BigDecimal billed =
+                currency.isEmpty()
+                        ? BigDecimal.ZERO
+                        : BigDecimal.valueOf(part.amountMinor(), Money.digits(currency));
+        Map<String, String> row = new LinkedHashMap<>(whole);
+        row.put("BilledCost", text(billed));
+        row.put("EffectiveCost", text(billed));
+        row.put("ContractedCost", text(billed));
+        row.put("ListCost", text(billed));
+        row.put("AllocatedMethodId", METHOD);
+        row.put(
+                "AllocatedResourceId",
+                "%s/%s".formatted(line.path("cluster").asText(), part.use().id));
+        row.put("AllocatedResourceName", part.use().title);
+        return row;
     }
 
     private Map<String, String> row(JsonNode line) {

@@ -8,6 +8,7 @@ import io.gpuledger.core.registry.Registry;
 import io.gpuledger.core.statement.Money;
 import io.gpuledger.core.statement.Period;
 import io.gpuledger.sql.Warehouse;
+import io.gpuledger.statements.Explanation;
 import io.gpuledger.statements.KeptStatement;
 import io.gpuledger.statements.StatementException;
 import java.io.IOException;
@@ -487,10 +488,15 @@ public final class GrantReport {
     /**
      * The lines as rows of FOCUS 1.3.
      *
+     * @param explanation tells what of a line was shared or idle
      * @param issuer who runs the site
      */
-    public String focus(String issuer) {
-        return new FocusExport(statement, issuer).csv();
+    public String focus(Explanation explanation, String issuer) {
+        return new FocusExport(
+                        statement,
+                        issuer,
+                        number -> explanation.line(kept.grantId(), kept.period(), number).parts())
+                .csv();
     }
 
     /** The statement as it was closed, and what its own month consists of. */
