@@ -199,7 +199,8 @@ class ReportIT {
             assertThat(row.get("ChargeClass")).isEqualTo(earlier ? "Correction" : "");
             if (!row.getOrDefault("AllocatedMethodId", "").isEmpty()) {
                 String origin =
-                        row.get("ChargeDescription")
+                        row.get("SubAccountId")
+                                + row.get("SkuId")
                                 + row.get("ChargePeriodStart")
                                 + row.get("ContractedUnitPrice");
                 Matcher ratio = RATIO.matcher(line);
