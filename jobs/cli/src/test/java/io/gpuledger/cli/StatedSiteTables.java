@@ -95,9 +95,10 @@ final class StatedSiteTables {
         for (String name : List.of("job_id", "account", "user", "partition", "qos")) {
             column(row, v, name, h -> "");
         }
-        // Every third card is shared; of the others every second is idle for a quarter of its time.
-        boolean shared = v.gpu() % 3 == 0;
-        boolean idle = !shared && v.gpu() % 2 == 0;
+        // Every third hour of a card is shared, every third idle for a quarter.
+        long third = Math.floorMod(v.hourMs() / 3_600_000 + v.gpu(), 3);
+        boolean shared = third == 0;
+        boolean idle = third == 1;
         column(row, v, "instance", h -> "-1");
         column(row, v, "flags", h -> shared ? SHARED : "0");
         column(
