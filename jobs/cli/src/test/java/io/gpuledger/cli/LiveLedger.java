@@ -11,6 +11,7 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
@@ -142,6 +143,12 @@ final class LiveLedger implements AutoCloseable {
 
     Process start(SlurmCluster slurm, Map<String, String> more, List<String> words)
             throws IOException {
+        Map<String, String> environment = new HashMap<>(slurm.environment());
+        environment.putAll(more);
+        return start(environment, words);
+    }
+
+    Process start(Map<String, String> environment, List<String> words) throws IOException {
         List<String> command = new ArrayList<>();
         command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
         command.addAll(List.of("-Xmx256m", "-XX:+UseSerialGC"));
@@ -158,8 +165,7 @@ final class LiveLedger implements AutoCloseable {
                                         directory
                                                 .resolve(words.get(0) + "-" + words.get(1) + ".out")
                                                 .toFile()));
-        builder.environment().putAll(slurm.environment());
-        builder.environment().putAll(more);
+        builder.environment().putAll(environment);
         Process process = builder.start();
         processes.add(process);
         return process;
