@@ -5,7 +5,6 @@ import io.gpuledger.flink.AvroCursor;
 import io.gpuledger.flink.records.SnapshotConversion;
 import io.gpuledger.schemas.JobSnapshotRecord;
 import java.util.Arrays;
-import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.zip.CRC32C;
 import org.jspecify.annotations.Nullable;
@@ -18,15 +17,7 @@ import org.jspecify.annotations.Nullable;
 final class RepeatedJobs {
     private static final int KEPT = 32_768;
 
-    private final Map<Body, Known> known =
-            new LinkedHashMap<>(64, 0.75f, true) {
-                private static final long serialVersionUID = 1L;
-
-                @Override
-                protected boolean removeEldestEntry(Map.Entry<Body, Known> eldest) {
-                    return size() > KEPT;
-                }
-            };
+    private final Map<Body, Known> known = new RecentMap<>(KEPT);
 
     /** What a record came to, the first time. */
     private record Known(JobInput input, @Nullable Long startMs, @Nullable Long endMs) {

@@ -10,7 +10,6 @@ import io.gpuledger.flink.SinkTable;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.HashSet;
-import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
@@ -99,15 +98,7 @@ public final class RunAssembler
                         .getMapState(
                                 new MapStateDescriptor<>(
                                         "run-contents", Types.STRING, Types.STRING));
-        contents =
-                new LinkedHashMap<>(64, 0.75f, true) {
-                    private static final long serialVersionUID = 1L;
-
-                    @Override
-                    protected boolean removeEldestEntry(Map.Entry<String, JobSnapshot> eldest) {
-                        return size() > CONTENTS_IN_MEMORY;
-                    }
-                };
+        contents = new RecentMap<>(CONTENTS_IN_MEMORY);
         attempt = UUID.randomUUID().toString();
         lookedAt = new HashSet<>();
         lookedAtMs = Long.MIN_VALUE;

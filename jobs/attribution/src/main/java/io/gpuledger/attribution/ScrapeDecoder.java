@@ -7,7 +7,6 @@ import io.gpuledger.flink.records.RecordLimits;
 import io.gpuledger.flink.records.RefusedRecordException;
 import io.gpuledger.schemas.HostScrapeRecord;
 import java.util.ArrayList;
-import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
@@ -31,15 +30,7 @@ public final class ScrapeDecoder {
     private final RecordLimits limits;
 
     /** By the hash of cluster and host, which {@link ScrapeLayout#read} compares in full. */
-    private final Map<Integer, List<ScrapeLayout>> layouts =
-            new LinkedHashMap<>(64, 0.75f, true) {
-                private static final long serialVersionUID = 1L;
-
-                @Override
-                protected boolean removeEldestEntry(Map.Entry<Integer, List<ScrapeLayout>> eldest) {
-                    return size() > HOSTS;
-                }
-            };
+    private final Map<Integer, List<ScrapeLayout>> layouts = new RecentMap<>(HOSTS);
 
     public ScrapeDecoder(RecordLimits limits) {
         this.limits = limits;

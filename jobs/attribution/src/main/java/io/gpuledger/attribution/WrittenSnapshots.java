@@ -1,6 +1,5 @@
 package io.gpuledger.attribution;
 
-import java.util.LinkedHashMap;
 import java.util.Map;
 
 /**
@@ -12,15 +11,7 @@ final class WrittenSnapshots {
     private static final int KEPT = 32_768;
 
     /** By cluster and content the latest hour of which there is a row. */
-    private final Map<String, Long> hours =
-            new LinkedHashMap<>(64, 0.75f, true) {
-                private static final long serialVersionUID = 1L;
-
-                @Override
-                protected boolean removeEldestEntry(Map.Entry<String, Long> eldest) {
-                    return size() > KEPT;
-                }
-            };
+    private final Map<String, Long> hours = new RecentMap<>(KEPT);
 
     /** Whether a row of it is to be written; it counts as written then. */
     boolean isDue(JobInput input) {

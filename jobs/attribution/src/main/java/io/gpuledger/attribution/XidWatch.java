@@ -2,7 +2,6 @@ package io.gpuledger.attribution;
 
 import java.util.ArrayList;
 import java.util.Arrays;
-import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 
@@ -14,15 +13,7 @@ final class XidWatch {
     private static final int LAYOUTS = 16_384;
 
     /** The last scrape of each layout; layouts are the same object while they do not change. */
-    private final Map<ScrapeLayout, Last> lasts =
-            new LinkedHashMap<>(64, 0.75f, true) {
-                private static final long serialVersionUID = 1L;
-
-                @Override
-                protected boolean removeEldestEntry(Map.Entry<ScrapeLayout, Last> eldest) {
-                    return size() > LAYOUTS;
-                }
-            };
+    private final Map<ScrapeLayout, Last> lasts = new RecentMap<>(LAYOUTS);
 
     @SuppressWarnings("ArrayRecordComponent") // compared by content, below
     private record Last(long atMs, long[] xids) {}
