@@ -129,6 +129,24 @@ class ReportIT {
     }
 
     @Test
+    void a_budget_burns_down_day_by_day_to_what_the_statement_closes_with() throws Exception {
+        report("--grant=voucher", "--format=html");
+        Matcher burn =
+                Pattern.compile("class=\"burn\" d=\"M([^\"]+)\"")
+                        .matcher(Files.readString(out.resolve("voucher-2024-02.html")));
+        assertThat(burn.find()).isTrue();
+        double before = -1;
+        int points = 0;
+        for (String point : burn.group(1).split("L", -1)) {
+            double x = Double.parseDouble(point.substring(0, point.indexOf(' ')));
+            assertThat(x).as("from left to right").isGreaterThan(before);
+            before = x;
+            points++;
+        }
+        assertThat(points).as("begin and end of January, 29 days of February").isEqualTo(2 + 29);
+    }
+
+    @Test
     void print_has_text_that_can_be_selected_and_fonts_that_it_brings_along() throws Exception {
         report("--grant=voucher", "--format=pdf", "--lang=da");
         try (PDDocument pdf = Loader.loadPDF(out.resolve("voucher-2024-02.pdf").toFile())) {

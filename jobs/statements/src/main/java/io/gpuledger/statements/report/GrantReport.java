@@ -333,6 +333,7 @@ public final class GrantReport {
                         new Chart.Bar(of.month().toString(), List.of(new Chart.Part("", start))));
             }
         }
+        days(points);
         List<Chart.Point> line = new ArrayList<>();
         points.forEach((x, y) -> line.add(new Chart.Point(x, y)));
         Chart.Point last = line.get(line.size() - 1);
@@ -345,6 +346,21 @@ public final class GrantReport {
             forecast.add(new Chart.Point(until, last.y() - perDay * (until - last.x())));
         }
         return Chart.burnDown(t.get("chart.burndown"), line, forecast, labels, end);
+    }
+
+    /**
+     * The days of the month itself. Its last one has what the statement closes with: corrections
+     * and credits too.
+     */
+    private void days(Map<Double, Double> points) {
+        Map<LocalDate, Sums> days = by(UsageDetail::day);
+        double left = (budgetUs("opening") + budgetUs("given")) / US_PER_HOUR;
+        for (int day = 1; day < period.month().lengthOfMonth(); day++) {
+            LocalDate date = period.month().atDay(day);
+            left -= days.getOrDefault(date, Sums.NONE).chargedGpuUs() / US_PER_HOUR;
+            long end = date.plusDays(1).atStartOfDay(period.zone()).toInstant().toEpochMilli();
+            points.put(end / (double) DAY_MS, left);
+        }
     }
 
     private List<List<String>> lines(Texts t) {
