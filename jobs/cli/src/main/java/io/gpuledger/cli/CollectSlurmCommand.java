@@ -289,7 +289,11 @@ final class CollectSlurmCommand implements Callable<Integer> {
                                                         scratch,
                                                         ends.sink());
                                             } catch (InputException | RuntimeException e) {
-                                                LOG.warn("{}: {}", origin, e.toString());
+                                                LOG.warn(
+                                                        "{}: {}; reading it again",
+                                                        origin,
+                                                        e.toString());
+                                                return false;
                                             }
                                             return delivered.all();
                                         }));

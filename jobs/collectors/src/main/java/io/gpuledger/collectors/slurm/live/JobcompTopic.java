@@ -4,19 +4,24 @@ import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.List;
 import java.util.Map;
+import java.util.concurrent.locks.LockSupport;
 import org.apache.kafka.clients.consumer.Consumer;
 import org.apache.kafka.clients.consumer.ConsumerConfig;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.clients.consumer.ConsumerRecords;
 import org.apache.kafka.clients.consumer.KafkaConsumer;
+import org.apache.kafka.common.KafkaException;
 import org.apache.kafka.common.errors.WakeupException;
 import org.apache.kafka.common.serialization.ByteArrayDeserializer;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * What Slurm's jobcomp/kafka writes: a JSON document for each end of a run. A message counts as
  * read when what it says is in our own topics.
  */
 public final class JobcompTopic implements AutoCloseable {
+    private static final Logger LOG = LoggerFactory.getLogger(JobcompTopic.class);
     private static final Duration PATIENCE = Duration.ofSeconds(1);
 
     /** Takes some documents; false when they must come again. */
@@ -46,32 +51,47 @@ public final class JobcompTopic implements AutoCloseable {
                                 ByteArrayDeserializer.class.getName()));
     }
 
-    /** Reads until it is closed. */
+    /** Reads until it is closed. Whatever Kafka says, it is asked again. */
     public void run(Documents documents) {
         try (consumer) {
             consumer.subscribe(List.of(topic));
+            String trouble = "";
             while (true) {
-                ConsumerRecords<byte[], byte[]> batch = consumer.poll(PATIENCE);
-                if (batch.isEmpty()) {
-                    continue;
-                }
-                StringBuilder lines = new StringBuilder();
-                String origin = topic;
-                for (ConsumerRecord<byte[], byte[]> message : batch) {
-                    origin = topic + "/" + message.partition() + "@" + message.offset();
-                    byte[] value = message.value();
-                    String text = value == null ? "" : new String(value, StandardCharsets.UTF_8);
-                    lines.append(text.replaceAll("[\\r\\n]+", " ")).append('\n');
-                }
-                if (documents.take(lines.toString().getBytes(StandardCharsets.UTF_8), origin)) {
-                    consumer.commitSync();
-                } else {
-                    batch.partitions()
-                            .forEach(p -> consumer.seek(p, batch.records(p).get(0).offset()));
+                try {
+                    read(documents);
+                    trouble = "";
+                } catch (WakeupException e) {
+                    return; // close() asked for it
+                } catch (KafkaException e) {
+                    String why = e.toString();
+                    if (!why.equals(trouble)) {
+                        LOG.warn("jobcomp topic {}: {}; asking again", topic, why);
+                    }
+                    trouble = why;
+                    LockSupport.parkNanos(PATIENCE.toNanos());
                 }
             }
-        } catch (WakeupException e) {
-            // close() asked for it.
+        }
+    }
+
+    /** What is taken but not committed comes again, which the ledger does not mind. */
+    private void read(Documents documents) {
+        ConsumerRecords<byte[], byte[]> batch = consumer.poll(PATIENCE);
+        if (batch.isEmpty()) {
+            return;
+        }
+        StringBuilder lines = new StringBuilder();
+        String origin = topic;
+        for (ConsumerRecord<byte[], byte[]> message : batch) {
+            origin = topic + "/" + message.partition() + "@" + message.offset();
+            byte[] value = message.value();
+            String text = value == null ? "" : new String(value, StandardCharsets.UTF_8);
+            lines.append(text.replaceAll("[\\r\\n]+", " ")).append('\n');
+        }
+        if (documents.take(lines.toString().getBytes(StandardCharsets.UTF_8), origin)) {
+            consumer.commitSync();
+        } else {
+            batch.partitions().forEach(p -> consumer.seek(p, batch.records(p).get(0).offset()));
         }
     }
 
