@@ -82,7 +82,7 @@ class ChaosIT {
             Instant to = Instant.now().truncatedTo(ChronoUnit.MINUTES).plus(1, ChronoUnit.MINUTES);
             Map<String, Long> held =
                     LiveLedger.held(
-                            LiveLedger.sacct(slurm, "JobIDRaw,Account,Start,End,AllocTRES"), 0);
+                            LiveLedger.ended(slurm, "JobIDRaw,Account,Start,End,AllocTRES"), 0);
             assertThat(held).hasSizeGreaterThan(minutes);
             System.out.printf("%d runs held %d GPU-s%n", held.size(), total(held) / 1000);
             try {

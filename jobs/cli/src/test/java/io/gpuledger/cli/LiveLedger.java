@@ -113,6 +113,14 @@ final class LiveLedger implements AutoCloseable {
                 columns);
     }
 
+    /** The same once every job has ended, which accounting hears a moment after the controller. */
+    static String ended(SlurmCluster slurm, String columns) {
+        slurm.until(
+                "accounting has every end",
+                () -> !sacct(slurm, "JobIDRaw,Start,End").contains("Unknown"));
+        return sacct(slurm, columns);
+    }
+
     static List<String> collect(SlurmCluster slurm) {
         return List.of(
                 "collect",

@@ -136,7 +136,7 @@ class LiveSlurmIT {
         long endedAt = System.currentTimeMillis();
         Instant to = Instant.now().truncatedTo(ChronoUnit.MINUTES).plus(1, ChronoUnit.MINUTES);
 
-        String rows = LiveLedger.sacct(slurm, "JobIDRaw,Account,Start,End,AllocTRES");
+        String rows = LiveLedger.ended(slurm, "JobIDRaw,Account,Start,End,AllocTRES");
         Map<String, Long> held = LiveLedger.held(rows, 0);
         assertThat(held.keySet()).hasSizeGreaterThan(10);
         Patience.until(
