@@ -7,7 +7,7 @@ import io.gpuledger.core.run.Holding;
 import io.gpuledger.core.run.Run;
 import io.gpuledger.core.run.RunFlag;
 import io.gpuledger.schemas.JobSnapshotRecord;
-import io.gpuledger.statements.Explanation;
+import io.gpuledger.statements.RunDetail;
 import java.io.PrintWriter;
 import java.time.Instant;
 import java.util.ArrayList;
@@ -25,8 +25,8 @@ import org.jspecify.annotations.Nullable;
  */
 record RunExplanation(
         String runId,
-        List<Explanation.Share> shares,
-        List<Explanation.RunHour> hours,
+        List<RunDetail.Share> shares,
+        List<RunDetail.RunHour> hours,
         List<RunEvidence.Said> said,
         @Nullable Run fromSnapshots) {
     private static final int SHARED =
@@ -56,7 +56,7 @@ record RunExplanation(
         said = List.copyOf(said);
     }
 
-    static RunExplanation of(Explanation explanation, RunEvidence evidence, String runId) {
+    static RunExplanation of(RunDetail ledger, RunEvidence evidence, String runId) {
         String[] parts = runId.split("/", -1);
         List<RunEvidence.Said> said = List.of();
         Optional<Run> run = Optional.empty();
@@ -66,7 +66,7 @@ record RunExplanation(
             run = RunEvidence.run(parts[0], job, runId, said);
         }
         return new RunExplanation(
-                runId, explanation.shares(runId), explanation.run(runId), said, run.orElse(null));
+                runId, ledger.shares(runId), ledger.hours(runId), said, run.orElse(null));
     }
 
     private static <T> long sum(List<T> items, ToLongFunction<T> amount) {
@@ -75,9 +75,9 @@ record RunExplanation(
 
     /** The hours sum to the shares. */
     boolean hoursAddUp() {
-        return sum(hours, Explanation.RunHour::heldMs) == sum(shares, Explanation.Share::heldMs)
-                && sum(hours, Explanation.RunHour::chargedGpuUs)
-                        == sum(shares, Explanation.Share::chargedGpuUs);
+        return sum(hours, RunDetail.RunHour::heldMs) == sum(shares, RunDetail.Share::heldMs)
+                && sum(hours, RunDetail.RunHour::chargedGpuUs)
+                        == sum(shares, RunDetail.Share::chargedGpuUs);
     }
 
     Verdict verdict() {
@@ -89,11 +89,11 @@ record RunExplanation(
         if (run == null || (run.flags() & unstated) != 0) {
             return Verdict.UNSTATED;
         }
-        long held = sum(hours, Explanation.RunHour::heldMs);
+        long held = sum(hours, RunDetail.RunHour::heldMs);
         if (held == heldGpuMs(run)) {
             return Verdict.ADDS_UP;
         }
-        int flags = shares.stream().mapToInt(Explanation.Share::flags).reduce(0, (a, b) -> a | b);
+        int flags = shares.stream().mapToInt(RunDetail.Share::flags).reduce(0, (a, b) -> a | b);
         boolean shards = run.holdings().stream().anyMatch(h -> h.shards() > 0);
         if ((flags & SHARED) != 0 || shards) {
             return Verdict.SHARED;
@@ -125,7 +125,7 @@ record RunExplanation(
                                 "charged GPU-us",
                                 "price of a GPU-hour",
                                 "seen by DCGM"));
-        for (Explanation.Share s : shares) {
+        for (RunDetail.Share s : shares) {
             amounts.add(
                     List.of(
                             s.grantId(),
@@ -158,7 +158,7 @@ record RunExplanation(
                                 "held GPU-ms",
                                 "charged GPU-us",
                                 "covered ms"));
-        for (Explanation.RunHour h : first(hours, rows)) {
+        for (RunDetail.RunHour h : first(hours, rows)) {
             table.add(
                     List.of(
                             "%s/%s/%d".formatted(h.cluster(), h.host(), h.gpuIndex()),
@@ -173,8 +173,8 @@ record RunExplanation(
         more(out, hours, rows);
         out.printf(
                 "sum of the hours: %,d GPU-ms held, %,d GPU-us charged: %s%n%n",
-                sum(hours, Explanation.RunHour::heldMs),
-                sum(hours, Explanation.RunHour::chargedGpuUs),
+                sum(hours, RunDetail.RunHour::heldMs),
+                sum(hours, RunDetail.RunHour::chargedGpuUs),
                 hoursAddUp() ? "the amounts above" : "NOT the amounts above");
     }
 
@@ -265,7 +265,7 @@ record RunExplanation(
                 .put("hours_add_up", hoursAddUp())
                 .put("snapshots_say", verdict().name());
         ArrayNode amounts = root.putArray("shares");
-        for (Explanation.Share s : shares) {
+        for (RunDetail.Share s : shares) {
             amounts.addObject()
                     .put("grant_id", s.grantId())
                     .put("bucket", s.bucket())
@@ -277,7 +277,7 @@ record RunExplanation(
                     .put("price_per_gpu_hour", s.price());
         }
         ArrayNode ofHours = root.putArray("hours");
-        for (Explanation.RunHour h : hours) {
+        for (RunDetail.RunHour h : hours) {
             ofHours.addObject()
                     .put("cluster", h.cluster())
                     .put("host", h.host())
