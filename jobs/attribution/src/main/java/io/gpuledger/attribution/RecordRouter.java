@@ -1,5 +1,6 @@
 package io.gpuledger.attribution;
 
+import io.gpuledger.flink.JobSnapshotRow;
 import io.gpuledger.flink.KafkaWireSource;
 import io.gpuledger.flink.RowBinary;
 import io.gpuledger.flink.SinkRow;
@@ -209,13 +210,22 @@ public final class RecordRouter extends ProcessFunction<WireMessage, JobInput> {
 
     private SinkRow snapshotRow(WireMessage message, JobInput input)
             throws RecordDecoder.UnreadableException {
-        return new SinkRow(
-                SinkTable.JOB_SNAPSHOTS,
-                RowBinary.jobSnapshot(
-                        message,
-                        jobs.decode(message.value),
+        JobSnapshotRecord said = jobs.decode(message.value);
+        return new JobSnapshotRow(
+                        input.cluster,
+                        input.rawJobId,
+                        input.lastObservedMs,
                         input.contentKey,
-                        settings.inputDigest()));
+                        said.getSource().name(),
+                        said.getState(),
+                        said.getStartMs(),
+                        said.getEndMs(),
+                        message.source,
+                        message.partition,
+                        message.position,
+                        settings.inputDigest(),
+                        message.value)
+                .toSinkRow();
     }
 
     private SinkRow errorRow(WireMessage message, Scrape scrape, XidWatch.Shown error) {

@@ -4,6 +4,7 @@ import io.gpuledger.core.run.JobSnapshot;
 import io.gpuledger.core.run.Run;
 import io.gpuledger.core.run.RunAssembly;
 import io.gpuledger.core.run.SchedulerView;
+import io.gpuledger.flink.JobSnapshotRow;
 import io.gpuledger.flink.RowBinary;
 import io.gpuledger.flink.SinkRow;
 import io.gpuledger.flink.SinkTable;
@@ -163,9 +164,11 @@ public final class RunAssembler
         }
         String cluster = "";
         long rawJobId = 0;
+        List<JobInput> inputs = new ArrayList<>();
         List<JobSnapshot> all = new ArrayList<>();
         long latest = Long.MIN_VALUE;
         for (JobInput input : snapshots.values()) {
+            inputs.add(input);
             cluster = input.cluster;
             rawJobId = input.rawJobId;
             latest = Math.max(latest, input.latestMs);
@@ -186,7 +189,9 @@ public final class RunAssembler
             runContents.clear();
             return;
         }
-        tell(cluster, rawJobId, runs, context, out);
+        if (tell(cluster, rawJobId, runs, context, out)) {
+            writeRepeated(inputs, context);
+        }
         if (watermark != Long.MAX_VALUE && !all.isEmpty()) {
             long tick = open || isFresh(runs, watermark) ? OPEN_RUN_TICK_MS : ENDED_RUN_TICK_MS;
             context.timerService().registerEventTimeTimer(nextTick(watermark, tick));
@@ -236,20 +241,22 @@ public final class RunAssembler
                 .anyMatch(r -> r.uncertainFromMs() != Long.MAX_VALUE && r.heldEndMs() >= since);
     }
 
-    private void tell(
+    /** Whether there is a new row of a run. */
+    private boolean tell(
             String cluster,
             long rawJobId,
             List<Run> runs,
             OnTimerContext context,
             Collector<HostInput> out)
             throws Exception {
+        boolean written = false;
         Map<String, HostRunState> now = new HashMap<>();
         Set<String> runIds = new HashSet<>();
         for (Run run : runs) {
             runIds.add(run.runId());
             HostRunState.byHost(run)
                     .forEach((host, state) -> now.put(run.runId() + "@" + host, state));
-            writeRun(cluster, run, false, context);
+            written |= writeRun(cluster, run, false, context);
         }
         List<String> gone = new ArrayList<>();
         for (String key : told.keys()) {
@@ -275,6 +282,36 @@ public final class RunAssembler
             }
         }
         withdrawRuns(cluster, rawJobId, runIds, context);
+        return written;
+    }
+
+    /**
+     * Until when each snapshot was repeated, which runs follow from as well: the router writes the
+     * first time only, and one an hour.
+     */
+    private void writeRepeated(List<JobInput> inputs, OnTimerContext context) {
+        for (JobInput input : inputs) {
+            if (input.lastObservedMs > input.firstObservedMs) {
+                JobSnapshot said = decoded(input);
+                context.output(
+                        RUN_ROWS,
+                        new JobSnapshotRow(
+                                        input.cluster,
+                                        input.rawJobId,
+                                        input.lastObservedMs,
+                                        input.contentKey,
+                                        said.source().name(),
+                                        said.state(),
+                                        said.startMs(),
+                                        said.endMs(),
+                                        "",
+                                        -1,
+                                        -1,
+                                        settings.inputDigest(),
+                                        input.snapshot)
+                                .toSinkRow());
+            }
+        }
     }
 
     /** A start that turned out to be another run's is taken back in the runs table as well. */
@@ -317,12 +354,12 @@ public final class RunAssembler
         }
     }
 
-    private void writeRun(String cluster, Run run, boolean withdrawn, OnTimerContext context)
+    private boolean writeRun(String cluster, Run run, boolean withdrawn, OnTimerContext context)
             throws Exception {
         String content =
                 attempt + "/" + WireConversion.digest(RowBinary.run(cluster, run, withdrawn, 0, 0));
         if (content.equals(runContents.get(run.runId()))) {
-            return;
+            return false;
         }
         runContents.put(run.runId(), content);
         Long last = runRevisions.get(run.runId());
@@ -335,6 +372,7 @@ public final class RunAssembler
                 new SinkRow(
                         SinkTable.RUNS,
                         RowBinary.run(cluster, run, withdrawn, settings.inputDigest(), revision)));
+        return true;
     }
 
     private static HostInput toHost(String cluster, String host, HostRunState run) {

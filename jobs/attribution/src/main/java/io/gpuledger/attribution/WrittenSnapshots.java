@@ -10,7 +10,7 @@ import java.util.Map;
 final class WrittenSnapshots {
     private static final int KEPT = 32_768;
 
-    /** By cluster and content the latest hour of which there is a row. */
+    /** By cluster and content the hour of its last row. */
     private final Map<String, Long> hours = new RecentMap<>(KEPT);
 
     /** Whether a row of it is to be written; it counts as written then. */
@@ -18,7 +18,7 @@ final class WrittenSnapshots {
         long hour = Math.floorDiv(input.lastObservedMs, HostTimers.HOUR_MS);
         String key = input.cluster + "/" + input.contentKey;
         Long before = hours.get(key);
-        if (before != null && before >= hour) {
+        if (before != null && before == hour) {
             return false;
         }
         hours.put(key, hour);

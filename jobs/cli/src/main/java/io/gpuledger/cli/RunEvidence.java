@@ -25,7 +25,7 @@ final class RunEvidence {
     /**
      * What a source said, from the first to the last time that it is known to have said so.
      *
-     * @param readFrom a topic, or the spool of a backfill
+     * @param readFrom a topic, or the spool of a backfill; empty where only its repetition is kept
      * @param partition -1 outside Kafka
      * @param position of the first time: Kafka's offset
      * @param inputDigest 0 of the live job, else of the backfill that read it
@@ -33,6 +33,7 @@ final class RunEvidence {
     record Said(
             JobSnapshotRecord record,
             String contentKey,
+            long firstObservedMs,
             long lastObservedMs,
             String readFrom,
             int partition,
@@ -43,6 +44,7 @@ final class RunEvidence {
             return new Said(
                     record,
                     contentKey,
+                    firstObservedMs,
                     Math.max(lastObservedMs, observedMs),
                     readFrom,
                     partition,
@@ -54,7 +56,7 @@ final class RunEvidence {
             try {
                 return SnapshotConversion.jobSnapshot(
                         SnapshotConversion.content(record),
-                        record.getObservedAtMs(),
+                        firstObservedMs,
                         lastObservedMs,
                         contentKey);
             } catch (IOException e) {
@@ -81,7 +83,7 @@ final class RunEvidence {
                         SELECT base64Encode(record), content_key, observed_at_ms, read_from, partition, position, input_digest
                         FROM job_snapshots FINAL
                         WHERE cluster = {cluster:String} AND raw_job_id = {job:Int64}
-                        ORDER BY observed_at_ms, position
+                        ORDER BY observed_at_ms, position DESC
                         """,
                         Map.of("cluster", cluster, "job", Long.toString(rawJobId)))) {
             JobSnapshotRecord record = decoded(decoder, row);
@@ -89,7 +91,8 @@ final class RunEvidence {
                     new Said(
                             record,
                             row.get(1),
-                            record.getObservedAtMs(),
+                            Long.parseLong(row.get(2)),
+                            Long.parseLong(row.get(2)),
                             row.get(3),
                             Integer.parseInt(row.get(4)),
                             Long.parseLong(row.get(5)),

@@ -216,7 +216,7 @@ record RunExplanation(
                                 r.getState(),
                                 time(r.getStartMs()),
                                 time(r.getEndMs()),
-                                time(r.getObservedAtMs()),
+                                time(s.firstObservedMs()),
                                 time(s.lastObservedMs()),
                                 r.getOrigin(),
                                 readAt(s)));
@@ -231,6 +231,9 @@ record RunExplanation(
     }
 
     private static String readAt(RunEvidence.Said s) {
+        if (s.readFrom().isEmpty()) {
+            return "not kept";
+        }
         return s.partition() < 0
                 ? readBy(s.inputDigest()) + ", record " + s.position()
                 : "%s, partition %d, offset %d"
@@ -312,7 +315,7 @@ record RunExplanation(
                     .put("state", r.getState())
                     .put("start_ms", r.getStartMs())
                     .put("end_ms", r.getEndMs())
-                    .put("first_observed_ms", r.getObservedAtMs())
+                    .put("first_observed_ms", s.firstObservedMs())
                     .put("last_observed_ms", s.lastObservedMs())
                     .put("origin", r.getOrigin())
                     .put("read_from", s.readFrom())

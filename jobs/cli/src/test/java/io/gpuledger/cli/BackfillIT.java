@@ -2,6 +2,8 @@ package io.gpuledger.cli;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
 import io.gpuledger.local.LocalStack;
 import io.gpuledger.local.Service;
 import io.gpuledger.sql.Warehouse;
@@ -70,6 +72,39 @@ class BackfillIT {
         assertThat(second.exit()).isZero();
         assertThat(second.err()).contains("nothing to change");
         assertThat(currentRows("held")).isEqualTo(rows);
+    }
+
+    /**
+     * Without hooks it is the last of many equal polls that an end of accounting is held against:
+     * the snapshots that are kept must make the same of it.
+     */
+    @Test
+    void what_polls_and_accounting_said_alone_makes_what_the_ledger_has() throws IOException {
+        String database = "--database=polled";
+        Path recording = directory.resolve("recording");
+        Outcome done =
+                run(
+                        database,
+                        "backfill",
+                        "--cluster=fakehpc",
+                        "--slurm",
+                        recording.resolve("poll").toString(),
+                        recording.resolve("final").toString());
+        assertThat(done.exit()).as(done.err()).isZero();
+        Map<String, Integer> verdicts = new TreeMap<>();
+        for (String run : heldSecondsByRun(database).keySet()) {
+            Outcome outcome = run(database, "explain", "--run=" + run, "--json");
+            assertThat(outcome.exit()).as(outcome.out() + outcome.err()).isZero();
+            JsonNode explained = new ObjectMapper().readTree(outcome.out());
+            verdicts.merge(explained.path("snapshots_say").asText(), 1, Integer::sum);
+            for (JsonNode said : explained.path("snapshots")) {
+                assertThat(said.path("partition").asInt()).isEqualTo(-1);
+                assertThat(said.path("input_digest").asText()).isNotEqualTo("0");
+                assertThat(said.path("origin").asText()).contains(recording.toString());
+            }
+        }
+        assertThat(verdicts.keySet()).isSubsetOf("ADDS_UP", "SHARED", "UNSTATED");
+        assertThat(verdicts.get("ADDS_UP")).isGreaterThan(100);
     }
 
     @Test

@@ -4,7 +4,6 @@ import io.gpuledger.core.run.Holding;
 import io.gpuledger.core.run.Run;
 import io.gpuledger.core.usage.UsageRow;
 import io.gpuledger.schemas.DeadLetterRecord;
-import io.gpuledger.schemas.JobSnapshotRecord;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
@@ -147,32 +146,6 @@ public final class RowBinary {
     }
 
     /**
-     * A row of {@code job_snapshots}.
-     *
-     * @param read the record as it was read, and where
-     * @param snapshot what it says
-     * @param contentKey equal for records that say the same
-     */
-    public static byte[] jobSnapshot(
-            WireMessage read, JobSnapshotRecord snapshot, String contentKey, long inputDigest) {
-        RowBinary b = new RowBinary();
-        b.string(snapshot.getCluster());
-        b.number(snapshot.getRawJobId(), 8);
-        b.number(snapshot.getObservedAtMs(), 8);
-        b.string(contentKey);
-        b.string(snapshot.getSource().name());
-        b.string(snapshot.getState());
-        b.nullable(snapshot.getStartMs());
-        b.nullable(snapshot.getEndMs());
-        b.string(read.source);
-        b.number(read.partition, 4);
-        b.number(read.position, 8);
-        b.number(inputDigest, 8);
-        b.octets(read.value);
-        return Arrays.copyOf(b.bytes, b.length);
-    }
-
-    /**
      * A row of {@code gpu_errors}.
      *
      * @param isNew it was seen to appear
@@ -233,7 +206,7 @@ public final class RowBinary {
         octets(value.getBytes(StandardCharsets.UTF_8));
     }
 
-    private void octets(byte[] value) {
+    void octets(byte[] value) {
         length(value.length);
         makeRoom(value.length);
         System.arraycopy(value, 0, bytes, length, value.length);
@@ -241,7 +214,7 @@ public final class RowBinary {
     }
 
     /** An Int64 after whether it is absent. */
-    private void nullable(@Nullable Long value) {
+    void nullable(@Nullable Long value) {
         octet(value == null ? 1 : 0);
         if (value != null) {
             number(value, 8);
