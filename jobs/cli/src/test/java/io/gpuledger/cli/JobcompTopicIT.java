@@ -27,12 +27,7 @@ class JobcompTopicIT {
     void every_completed_job_is_in_the_ledger_though_the_collector_is_killed() throws Exception {
         try (LiveLedger ledger = new LiveLedger("jobcomp", "")) {
             String brokers = "127.0.0.1:" + port(ledger, "kafka");
-            Warehouse warehouse =
-                    new Warehouse(
-                            "http://127.0.0.1:" + port(ledger, "clickhouse"),
-                            "default",
-                            "",
-                            "gpu_ledger");
+            Warehouse warehouse = warehouse(ledger);
             try (Admin admin = Admin.create(Map.of("bootstrap.servers", brokers))) {
                 admin.createTopics(List.of(new NewTopic(TOPIC, 1, (short) 1))).all().get();
             }
@@ -94,7 +89,7 @@ class JobcompTopicIT {
     }
 
     /** How long each job ran, by what the ledger keeps of what was said of it. */
-    private static Map<String, Long> said(Warehouse warehouse) {
+    static Map<String, Long> said(Warehouse warehouse) {
         Map<String, Long> said = new TreeMap<>();
         for (List<String> row :
                 warehouse.query(
@@ -108,7 +103,12 @@ class JobcompTopicIT {
         return said;
     }
 
-    private static int port(LiveLedger ledger, String name) throws Exception {
+    static Warehouse warehouse(LiveLedger ledger) throws Exception {
+        return new Warehouse(
+                "http://127.0.0.1:" + port(ledger, "clickhouse"), "default", "", "gpu_ledger");
+    }
+
+    static int port(LiveLedger ledger, String name) throws Exception {
         for (JsonNode service : JSON.readTree(ledger.run("status", "--json").out())) {
             if (service.path("service").asText().equals(name)) {
                 return service.path("port").asInt();

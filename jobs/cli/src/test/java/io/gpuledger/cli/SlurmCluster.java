@@ -87,7 +87,7 @@ final class SlurmCluster implements AutoCloseable {
                 });
         PLUGINS.forEach(
                 (plugin, name) -> {
-                    if (!Files.exists(Path.of("/usr/lib/x86_64-linux-gnu/slurm-wlm", plugin))) {
+                    if (!hasPlugin(plugin)) {
                         packages.add(name);
                     }
                 });
@@ -98,6 +98,10 @@ final class SlurmCluster implements AutoCloseable {
         return System.getProperty("user.name").equals("root")
                 ? Optional.empty()
                 : Optional.of("no real Slurm here: its nodes must be started by root");
+    }
+
+    static boolean hasPlugin(String name) {
+        return Files.exists(Path.of("/usr/lib/x86_64-linux-gnu/slurm-wlm", name));
     }
 
     static Optional<Path> program(String name) {
@@ -112,7 +116,8 @@ final class SlurmCluster implements AutoCloseable {
      *
      * @param nodes each with {@value #GPUS} H100
      * @param accounts each with a user of its own; see {@link #userOf}
-     * @param jobcomp lines of slurm.conf for job completion; empty for none
+     * @param jobcomp lines of slurm.conf for job completion, in which {@code @COLLECTOR@} is where
+     *     the collector listens; empty for none
      */
     static SlurmCluster start(int nodes, List<String> accounts, String jobcomp) throws Exception {
         // Short, for sockets have paths of 108 bytes; and readable by Slurm's own users.
@@ -280,7 +285,7 @@ final class SlurmCluster implements AutoCloseable {
                         "PASSWORD",
                         password(),
                         "JOBCOMP",
-                        jobcomp,
+                        jobcomp.replace("@COLLECTOR@", collectorAddress()),
                         "NODES",
                         nodeLines.toString(),
                         "HOOK",

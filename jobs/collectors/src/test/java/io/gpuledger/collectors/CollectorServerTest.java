@@ -114,8 +114,8 @@ class CollectorServerTest {
             String basic =
                     Base64.getEncoder()
                             .encodeToString(("slurm:" + SECRET).getBytes(StandardCharsets.UTF_8));
-            assertThat(post(server, "Bearer " + SECRET, text("x")).statusCode()).isEqualTo(204);
-            assertThat(post(server, "Basic " + basic, text("xy")).statusCode()).isEqualTo(204);
+            assertThat(post(server, "Bearer " + SECRET, text("x")).statusCode()).isEqualTo(200);
+            assertThat(post(server, "Basic " + basic, text("xy")).statusCode()).isEqualTo(200);
             for (String wrong :
                     List.of(
                             "",
@@ -167,7 +167,7 @@ class CollectorServerTest {
                                             HttpRequest.BodyPublishers.ofByteArray(
                                                     new byte[BODY_LIMIT]))
                                     .statusCode())
-                    .isEqualTo(204);
+                    .isEqualTo(200);
             assertThat(metricsOf(server)).contains("{outcome=\"too_large\",source=\"hooks\"} 1.0");
         }
         assertThat(taken).containsExactly(BODY_LIMIT);
@@ -196,7 +196,7 @@ class CollectorServerTest {
             }
             // What the sockets hold is sent, and no more.
             assertThat(sent).isLessThan(most / 4);
-            assertThat(post(server, "", text("x")).statusCode()).isEqualTo(204);
+            assertThat(post(server, "", text("x")).statusCode()).isEqualTo(200);
             assertThat(metricsOf(server)).contains("{outcome=\"too_large\",source=\"hooks\"} 1.0");
         }
         assertThat(taken).containsExactly(1);
@@ -238,8 +238,8 @@ class CollectorServerTest {
             assertThat(taken.size()).isBetween(1, 8);
             goOn.countDown();
             List<Integer> codes = answers.stream().map(CompletableFuture::join).toList();
-            assertThat(codes).containsOnly(204, 503);
-            assertThat(codes.stream().filter(c -> c == 204).count()).isEqualTo(taken.size());
+            assertThat(codes).containsOnly(200, 503);
+            assertThat(codes.stream().filter(c -> c == 200).count()).isEqualTo(taken.size());
             // What they held is free again.
             assertThat(
                             post(
@@ -248,7 +248,7 @@ class CollectorServerTest {
                                             HttpRequest.BodyPublishers.ofByteArray(
                                                     new byte[BODY_LIMIT]))
                                     .statusCode())
-                    .isEqualTo(204);
+                    .isEqualTo(200);
         }
     }
 
@@ -269,7 +269,7 @@ class CollectorServerTest {
             assertThat(post(server, "", text("busy")).statusCode()).isEqualTo(503);
             // Sent again it may be taken: nothing must be thrown away because of us.
             assertThat(post(server, "", text("broken")).statusCode()).isGreaterThanOrEqualTo(500);
-            assertThat(post(server, "", text("good")).statusCode()).isEqualTo(204);
+            assertThat(post(server, "", text("good")).statusCode()).isEqualTo(200);
             assertThat(metricsOf(server))
                     .contains("{outcome=\"bad_request\",source=\"hooks\"} 1.0")
                     .contains("{outcome=\"busy\",source=\"hooks\"} 1.0")
@@ -296,7 +296,7 @@ class CollectorServerTest {
                     // It has hung up in the middle, as it may.
                 }
             }
-            assertThat(post(server, "", text("x")).statusCode()).isEqualTo(204);
+            assertThat(post(server, "", text("x")).statusCode()).isEqualTo(200);
         }
         assertThat(taken).contains(1);
     }

@@ -206,7 +206,9 @@ public final class CollectorServer implements AutoCloseable {
         AtomicInteger held = new AtomicInteger();
         try {
             receiver.take(body(context, held), context.ip());
-            context.status(HttpStatus.NO_CONTENT);
+            // Not 204: jobcomp/elasticsearch sends again, for ever, what is not answered by 200 or
+            // 201.
+            context.status(HttpStatus.OK);
             return "ok";
         } catch (BadRequest e) {
             LOG.warn("{} from {} cannot be read: {}", kind, context.ip(), e.getMessage());
