@@ -280,6 +280,9 @@ final class CollectSlurmCommand implements Callable<Integer> {
                         () ->
                                 documents.run(
                                         (lines, origin) -> {
+                                            if (delivered.waiting()) {
+                                                return false;
+                                            }
                                             try {
                                                 read(
                                                         lines,

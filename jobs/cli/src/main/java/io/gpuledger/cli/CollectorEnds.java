@@ -26,7 +26,6 @@ import java.time.Duration;
 import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.CountDownLatch;
-import java.util.concurrent.atomic.AtomicLong;
 import org.jspecify.annotations.Nullable;
 
 /** What every collector has: the way to Kafka, its metrics, and a server that shows them. */
@@ -36,6 +35,12 @@ final class CollectorEnds implements AutoCloseable {
 
     /** Kafka may be away for this long before anything is lost, while the buffer holds it. */
     private static final Duration DELIVERY = Duration.ofMinutes(10);
+
+    /** Of one that asks on: as long as this it says nothing of Kafka being away. */
+    private static final Duration ACKNOWLEDGE = Duration.ofSeconds(30);
+
+    /** Prometheus gives up after 30 s by default, and would not hear that it should send again. */
+    private static final Duration ANSWER = Duration.ofSeconds(20);
 
     private final LocalStack stack;
     private final CountedDelivery delivery;
@@ -145,12 +150,26 @@ final class CollectorEnds implements AutoCloseable {
      * at the same time counts too: sending again harms nothing.
      */
     SlurmCollector.Delivered delivered() {
-        AtomicLong last = new AtomicLong(delivery.lost());
-        return () -> {
-            publisher.flush();
-            long now = delivery.lost();
-            return last.getAndSet(now) == now;
-        };
+        return new Receipts();
+    }
+
+    private final class Receipts implements SlurmCollector.Delivered {
+        private long lost = delivery.lost();
+        private boolean late;
+
+        @Override
+        public boolean all() {
+            late = !publisher.flushed(ACKNOWLEDGE);
+            long before = lost;
+            lost = delivery.lost();
+            return !late && before == lost;
+        }
+
+        @Override
+        public boolean waiting() {
+            late = late && !publisher.flushed(ACKNOWLEDGE);
+            return late;
+        }
     }
 
     /** Reads a body whole or not at all. */
@@ -168,8 +187,7 @@ final class CollectorEnds implements AutoCloseable {
             } catch (RemoteWrite.BadRequestException | InputException e) {
                 throw new CollectorServer.BadRequest(String.valueOf(e.getMessage()));
             }
-            publisher.flush();
-            if (delivery.lost() != lostBefore) {
+            if (!publisher.flushed(ANSWER) || delivery.lost() != lostBefore) {
                 throw new CollectorServer.Busy("Kafka does not take records; send it again");
             }
         };

@@ -38,6 +38,7 @@ class SlurmCollectorTest {
 
     private final Collected found = new Collected();
     private final AtomicBoolean kafkaTakes = new AtomicBoolean(true);
+    private final AtomicBoolean kafkaIsSilent = new AtomicBoolean();
     private final AtomicLong now = new AtomicLong(T * 1000);
     private final ConcurrentLinkedQueue<String> asked = new ConcurrentLinkedQueue<>();
 
@@ -78,7 +79,17 @@ class SlurmCollectorTest {
                                 Duration.ofSeconds(5),
                                 Duration.ofSeconds(5))),
                 found,
-                kafkaTakes::get,
+                new SlurmCollector.Delivered() {
+                    @Override
+                    public boolean all() {
+                        return kafkaTakes.get();
+                    }
+
+                    @Override
+                    public boolean waiting() {
+                        return kafkaIsSilent.get();
+                    }
+                },
                 new CollectorMetrics(),
                 new Moved(),
                 directory);
@@ -190,6 +201,28 @@ class SlurmCollectorTest {
             assertThat(span(4)).isEqualTo(48 * 3600);
         }
         assertThat(found.counts).allMatch(InputCount::balanced);
+    }
+
+    @Test
+    void slurm_is_not_asked_again_while_kafka_has_not_taken_the_last_answer() throws Exception {
+        try (Web web =
+                server(
+                        "v0.0.38",
+                        new AtomicReference<>(jobs(live(1))),
+                        new AtomicReference<>(jobs()))) {
+            SlurmCollector collector = collector(web);
+            collector.jobs();
+            kafkaIsSilent.set(true);
+            collector.jobs();
+            collector.accounting();
+            assertThat(found.jobs).hasSize(1);
+            assertThat(asked).isEmpty();
+            assertThat(collector.troubles().get("jobs")).contains("Kafka has not taken");
+            kafkaIsSilent.set(false);
+            collector.jobs();
+            assertThat(found.jobs).hasSize(2);
+            assertThat(collector.troubles()).containsOnlyKeys("accounting");
+        }
     }
 
     private List<Long> ids() {

@@ -15,6 +15,12 @@ import java.time.Clock;
 import java.time.Duration;
 import java.util.List;
 import java.util.Map;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
 import java.util.concurrent.atomic.AtomicReference;
 import org.apache.kafka.clients.producer.KafkaProducer;
 import org.apache.kafka.clients.producer.ProducerConfig;
@@ -35,7 +41,19 @@ public final class KafkaPublisher implements InputSink, AutoCloseable {
     private static final String DEAD_LETTERS = "dead-letters";
     private static final long BUFFER_BYTES = 64L << 20;
 
+    /** The producer gives up late records itself; where it does not do even that, all is lost. */
+    private static final Duration GRACE = Duration.ofSeconds(10);
+
+    private final String brokers;
     private final Clock clock;
+    private final Duration patience;
+    private final ExecutorService flushes =
+            Executors.newCachedThreadPool(
+                    work -> {
+                        Thread thread = new Thread(work, "kafka-flush");
+                        thread.setDaemon(true);
+                        return thread;
+                    });
     private final KafkaProducer<byte[], byte[]> producer;
     private final AtomicReference<@Nullable Exception> failure = new AtomicReference<>();
     private final Fate fate;
@@ -84,8 +102,10 @@ public final class KafkaPublisher implements InputSink, AutoCloseable {
      */
     public KafkaPublisher(
             String brokers, Clock clock, Fate fate, Duration blockAtMost, Duration deliverWithin) {
+        this.brokers = brokers;
         this.clock = clock;
         this.fate = fate;
+        this.patience = deliverWithin.plus(GRACE);
         producer =
                 new KafkaProducer<>(
                         Map.of(
@@ -169,18 +189,53 @@ public final class KafkaPublisher implements InputSink, AutoCloseable {
         }
     }
 
-    /** Everything sent so far is acknowledged when this returns. */
+    /**
+     * Everything sent so far is acknowledged, or given up, when this returns.
+     *
+     * @throws IllegalStateException where Kafka refused a record that must not be lost, or says
+     *     nothing for longer than a record may wait
+     */
     public void flush() {
-        producer.flush();
+        if (!flushed(patience)) {
+            throw new IllegalStateException(
+                    "Kafka at %s has not answered for %d s; check the brokers and the way to them"
+                            .formatted(brokers, patience.toSeconds()));
+        }
+    }
+
+    /**
+     * Waits, but not for ever, for what was sent so far.
+     *
+     * @return whether all of it is acknowledged or given up; else it stays in the buffer, and may
+     *     still arrive
+     * @throws IllegalStateException where Kafka refused a record that must not be lost
+     */
+    public boolean flushed(Duration atMost) {
+        // The producer's own flush has no limit but the interrupt of its thread.
+        Future<?> all = flushes.submit(producer::flush);
+        try {
+            all.get(atMost.toMillis(), TimeUnit.MILLISECONDS);
+        } catch (TimeoutException e) {
+            return false;
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            return false;
+        } catch (ExecutionException e) {
+            throw new IllegalStateException("the buffer cannot be emptied", e.getCause());
+        } finally {
+            all.cancel(true);
+        }
         Exception failed = failure.get();
         if (failed != null) {
             throw new IllegalStateException(
                     "Kafka refused a record: " + failed.getMessage(), failed);
         }
+        return true;
     }
 
     @Override
     public void close() {
+        flushes.shutdownNow();
         producer.close(Duration.ofSeconds(10));
     }
 

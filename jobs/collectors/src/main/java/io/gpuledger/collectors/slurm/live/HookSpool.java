@@ -59,7 +59,7 @@ public final class HookSpool {
                             .limit(AT_ONCE)
                             .toList();
         }
-        if (files.isEmpty()) {
+        if (files.isEmpty() || delivered.waiting()) {
             return 0;
         }
         long began = System.nanoTime();

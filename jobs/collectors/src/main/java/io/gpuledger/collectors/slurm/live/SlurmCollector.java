@@ -50,9 +50,18 @@ public final class SlurmCollector {
             Duration reach,
             Duration accountingLag) {}
 
-    /** Whether Kafka took everything since the last call, once all of it is acknowledged. */
+    /** What became of the records that its one holder sent. */
     public interface Delivered {
+        /** Whether Kafka took everything since the last call, within some time. */
         boolean all();
+
+        /**
+         * Whether what was too late for {@link #all} still waits for Kafka. Sent again and again it
+         * would fill the buffer with copies of itself.
+         */
+        default boolean waiting() {
+            return false;
+        }
     }
 
     private static final Duration WHOLE_REACH_EVERY = Duration.ofHours(1);
@@ -221,6 +230,10 @@ public final class SlurmCollector {
         long began = System.nanoTime();
         String outcome = "ok";
         try {
+            if (delivered.waiting()) {
+                throw new SlurmSourceException(
+                        "Kafka has not taken what was sent before; Slurm is asked again when it has");
+            }
             question.ask();
             if (troubles.remove(subject) != null) {
                 LOG.info("{} of {} are told again", subject, settings.cluster());
