@@ -19,6 +19,7 @@ import java.io.PrintWriter;
 import java.io.StringWriter;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.time.Instant;
 import java.time.YearMonth;
 import java.time.ZoneId;
@@ -306,13 +307,18 @@ class StatementIT {
                 "--known-at=" + Instant.ofEpochMilli(closing.knownAtMs()),
                 "--override=Killed"
             };
+            String begun =
+                    "statement_closes WHERE period = '%s'".formatted(closing.month().toString());
             long took = System.nanoTime();
             assertThat(run("whole", words).err()).doesNotContain("gpu-ledger:");
             took = (System.nanoTime() - took) / 1_000_000;
 
             Process process = process("killed", words);
-            // What a JVM takes to start is not known: anywhere in three times what the close took.
-            if (!process.waitFor(random.nextLong(500 + 3 * took), TimeUnit.MILLISECONDS)) {
+            Patience.until(
+                    "begun, or over",
+                    Duration.ofMinutes(1),
+                    () -> count(warehouse("killed"), begun) > 0 || !process.isAlive());
+            if (!process.waitFor(random.nextLong(1 + took / 2), TimeUnit.MILLISECONDS)) {
                 process.destroyForcibly().onExit().get();
                 killed++;
             }
@@ -321,12 +327,12 @@ class StatementIT {
             assertThat(stated)
                     .as("all or nothing")
                     .isIn(0L, statements(warehouse("whole"), closing));
-            boolean begun =
+            boolean open =
                     count(warehouse, "statement_closes") > count(warehouse, "statement_months");
-            halfWay += begun ? 1 : 0;
+            halfWay += open ? 1 : 0;
             assertThat(run("killed", words).err()).doesNotContain("gpu-ledger:");
         }
-        assertThat(killed).as("killed, %d of them half-way", halfWay).isPositive();
+        assertThat(halfWay).as("half-way of %d that were killed", killed).isPositive();
         for (String what : List.of(BODIES, LINES)) {
             assertThat(warehouse("killed").query(what, Map.of()))
                     .isNotEmpty()
