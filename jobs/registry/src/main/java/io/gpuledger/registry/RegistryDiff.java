@@ -91,13 +91,22 @@ public final class RegistryDiff {
         keys.addAll(was.keySet());
         List<String> details = new ArrayList<>();
         for (String key : keys) {
-            String old = was.getOrDefault(key, "none");
-            String now = is.getOrDefault(key, "none");
+            String old = was.getOrDefault(key, absent(key));
+            String now = is.getOrDefault(key, absent(key));
             if (!old.equals(now)) {
                 details.add("%s: %s -> %s".formatted(key, old, now));
             }
         }
         return details;
+    }
+
+    /** What is left out of a grant is not nothing. */
+    private static String absent(String key) {
+        return switch (key) {
+            case "thresholds" -> thresholds(Thresholds.STANDARD);
+            case "enforcement" -> enforcement(Enforcement.STANDARD);
+            default -> "none";
+        };
     }
 
     private Map<String, Map<String, String>> entries(Registry registry) {

@@ -322,7 +322,8 @@ final class RegistryReader {
         if (kind != LineKind.CORRECTION && gpuUs < 0 && !map.wrong().contains("kind")) {
             map.bad(
                     map.has("gpu_us") ? "gpu_us" : "gpu_hours",
-                    "a %s of less than nothing".formatted(kind.word()),
+                    "%s %s of less than nothing"
+                            .formatted(kind == LineKind.INITIAL ? "an" : "a", kind.word()),
                     transfer ? "give the amount; the kind tells the way" : "make it a correction");
         }
         if (expires <= at) {
