@@ -26,8 +26,8 @@ final class RunEvidence {
      * What a source said, from the first to the last time that it is known to have said so.
      *
      * @param readFrom a topic, or the spool of a backfill; empty where only its repetition is kept
-     * @param partition -1 outside Kafka
-     * @param position of the first time: Kafka's offset
+     * @param partition Kafka's, where it was read there
+     * @param position of the first time: Kafka's offset, or the number of the record in the spool
      * @param inputDigest 0 of the live job, else of the backfill that read it
      */
     record Said(

@@ -29,6 +29,9 @@ record RunExplanation(
         List<RunDetail.RunHour> hours,
         List<RunEvidence.Said> said,
         @Nullable Run fromSnapshots) {
+    /** The digest of no inputs. */
+    private static final String LIVE = "0";
+
     private static final int SHARED =
             RunFlag.DOUBLE_HOLD.bit() | RunFlag.SHARED_SLOT.bit() | RunFlag.INSTANCE_AS_SLOT.bit();
 
@@ -234,14 +237,14 @@ record RunExplanation(
         if (s.readFrom().isEmpty()) {
             return "not kept";
         }
-        return s.partition() < 0
+        return !s.inputDigest().equals(LIVE)
                 ? readBy(s.inputDigest()) + ", record " + s.position()
                 : "%s, partition %d, offset %d"
                         .formatted(s.readFrom(), s.partition(), s.position());
     }
 
     private static String readBy(String inputDigest) {
-        return inputDigest.equals("0")
+        return inputDigest.equals(LIVE)
                 ? "live"
                 : "backfill " + Long.toHexString(Long.parseUnsignedLong(inputDigest));
     }
