@@ -16,6 +16,7 @@ import io.gpuledger.schemas.NodeDeviceRecord;
 import io.gpuledger.schemas.SchedulerHeartbeatRecord;
 import java.io.IOException;
 import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.Collections;
@@ -87,6 +88,38 @@ class AttributionGraphTest {
                     .as("seed %d", seed)
                     .isEqualTo(expected);
         }
+    }
+
+    /**
+     * The last of many equal polls may contradict an end; the first of an hour says nothing of it.
+     */
+    @Test
+    void the_first_and_the_last_of_many_equal_polls_are_kept() throws Exception {
+        List<byte[]> scheduler = new ArrayList<>();
+        for (int poll = 1; poll <= 5; poll++) {
+            scheduler.add(
+                    bytes(
+                            JobSnapshotRecord.getEncoder()
+                                    .encode(
+                                            job(
+                                                            JobSource.CONTROLLER,
+                                                            T0 + 60_000L * poll,
+                                                            "RUNNING",
+                                                            null)
+                                                    .build())));
+        }
+
+        List<SinkRow> rows = GraphRun.of(scheduler, telemetry(), 1);
+
+        List<Long> observed = new ArrayList<>();
+        for (SinkRow row : rows) {
+            if (row.table.equals("JOB_SNAPSHOTS")) {
+                // Cluster "c", a string of one byte, and the job's number come before it.
+                observed.add(
+                        ByteBuffer.wrap(row.row).order(ByteOrder.LITTLE_ENDIAN).getLong(2 + 8));
+            }
+        }
+        assertThat(observed).containsExactlyInAnyOrder(T0 + 60_000, T0 + 300_000);
     }
 
     @Test
