@@ -31,6 +31,7 @@ class LiveSlurmIT {
     private static final ObjectMapper JSON = new ObjectMapper();
     private static final Duration PATIENCE = Duration.ofSeconds(100);
     private static final long IN_TIME_MS = 15_000;
+    private static final long WHOLE_SECONDS_MS = 3_000;
     private static final int GARBAGE = 300;
 
     @Test
@@ -84,6 +85,7 @@ class LiveSlurmIT {
         }
         slurm.ok("scontrol", "requeue", "" + requeued);
         slurm.ok("scontrol", "suspend", "" + suspended);
+        long suspendedAt = System.currentTimeMillis();
         slurm.kill("slurmd-n4");
         slurm.ok("scancel", "" + cancelled);
 
@@ -92,6 +94,10 @@ class LiveSlurmIT {
         long exhaustedAt = exhausted(ledger);
         System.out.printf("exhaustion to refused submit: %d ms%n", refusedAt - exhaustedAt);
         assertThat(refusedAt - exhaustedAt).isBetween(0L, IN_TIME_MS);
+        // Where jobs start slowly the voucher is used up by now; less than a second is none.
+        slurm.until(
+                "it has been suspended for whole seconds",
+                () -> System.currentTimeMillis() - suspendedAt > WHOLE_SECONDS_MS);
         slurm.ok("scontrol", "resume", "" + suspended);
         long toppedUpAt = System.currentTimeMillis();
         ledger.apply(
