@@ -14,6 +14,7 @@ import java.io.Serializable;
  * @param heldIdlePpm held time with at most this activity, in millionths, is idle
  * @param inputDigest 0 live; a backfill marks its rows with the digest of its inputs
  * @param revisionFloor no row gets a revision below this
+ * @param isFirst the ledger is empty: no attempt before this one knew more at its end
  */
 public record AttributionSettings(
         long settleMs,
@@ -23,7 +24,8 @@ public record AttributionSettings(
         long energyGapMs,
         long heldIdlePpm,
         long inputDigest,
-        long revisionFloor)
+        long revisionFloor,
+        boolean isFirst)
         implements Serializable {
 
     private static final long HOUR_MS = 3_600_000;
@@ -54,7 +56,13 @@ public record AttributionSettings(
     }
 
     public static AttributionSettings live(Choice choice, long revisionFloor) {
-        return of(choice, choice.horizonMs(), choice.futureMs(), 0, revisionFloor);
+        return of(choice, choice.horizonMs(), choice.futureMs(), 0, revisionFloor, false);
+    }
+
+    /** The same into a ledger that is empty, of records that come to an end. */
+    public static AttributionSettings measured() {
+        Choice choice = Choice.STANDARD;
+        return of(choice, choice.horizonMs(), choice.futureMs(), 0, 1, true);
     }
 
     /** Of a site that chose nothing. */
@@ -65,11 +73,16 @@ public record AttributionSettings(
     /** Nothing is late in a backfill. */
     public static AttributionSettings backfill(
             Choice choice, long inputDigest, long revisionFloor) {
-        return of(choice, UNBOUNDED, UNBOUNDED, inputDigest, revisionFloor);
+        return of(choice, UNBOUNDED, UNBOUNDED, inputDigest, revisionFloor, true);
     }
 
     private static AttributionSettings of(
-            Choice choice, long horizonMs, long futureMs, long inputDigest, long revisionFloor) {
+            Choice choice,
+            long horizonMs,
+            long futureMs,
+            long inputDigest,
+            long revisionFloor,
+            boolean isFirst) {
         return new AttributionSettings(
                 choice.settleMs(),
                 horizonMs,
@@ -78,14 +91,15 @@ public record AttributionSettings(
                 choice.energyGapMs(),
                 choice.heldIdlePpm(),
                 inputDigest,
-                revisionFloor);
+                revisionFloor,
+                isFirst);
     }
 
     ReadingRules readingRules() {
         return new ReadingRules(energyGapMs, heldIdlePpm);
     }
 
-    /** Nothing is late and nothing was written before. */
+    /** Nothing is late. */
     boolean isBackfill() {
         return horizonMs == UNBOUNDED;
     }

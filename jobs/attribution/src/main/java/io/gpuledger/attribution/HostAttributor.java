@@ -304,7 +304,7 @@ public final class HostAttributor
      * drained before its first watermark knows less than it wrote in the attempt before.
      */
     private void touchAllThatExists(HostMemory memory, OnTimerContext context) throws Exception {
-        if (context.currentWatermark() == Long.MAX_VALUE && !settings.isBackfill()) {
+        if (context.currentWatermark() == Long.MAX_VALUE && !settings.isFirst()) {
             return;
         }
         for (HostFacts.Slot slot : facts(memory, context).slots().values()) {

@@ -175,7 +175,7 @@ public final class PipelineBenchmark {
     }
 
     private void assemble(StreamExecutionEnvironment env, Variant variant, BenchLedger ledger) {
-        AttributionSettings settings = AttributionSettings.live(1);
+        AttributionSettings settings = AttributionSettings.measured();
         DataStream<WireMessage> telemetry =
                 read(env, "telemetry", List.of(topics.telemetry()), settings);
         switch (variant) {
