@@ -268,17 +268,24 @@ final class HostMemory {
             return;
         }
         Applied applied = Objects.requireNonNull(nextLayout, "that of the scrapes");
-        ScrapeLayout layout = next.get(0).layout();
+        Scrape first = next.get(0);
+        Scrape last = next.get(next.size() - 1);
+        ScrapeLayout layout = first.layout();
+        boolean complete = next.stream().allMatch(Scrape::isComplete);
         for (int i = 0; i < layout.size(); i++) {
             Track track = applied.tracks[i];
             int from = i * SampleSeries.FIELDS;
+            SampleSeries.Tail tail = track.recent.tail(layout.uuids[i]);
             for (Scrape scrape : next) {
-                long at = scrape.observedAtMs();
-                track.noteFields(at, scrape.values(), from);
-                track.recent.add(at, scrape.coverMs(), layout.uuids[i], scrape.values(), from);
-                if (!layout.jobs[i].isEmpty()) {
-                    hint(layout.jobs[i], layout.gpuIndex[i], at);
-                }
+                tail.add(scrape.observedAtMs(), scrape.coverMs(), scrape.values(), from);
+            }
+            // All of them have the same fields where none has a blank.
+            for (Scrape scrape : complete ? List.of(first, last) : next) {
+                track.noteFields(scrape.observedAtMs(), scrape.values(), from);
+            }
+            if (!layout.jobs[i].isEmpty()) {
+                hint(layout.jobs[i], layout.gpuIndex[i], first.observedAtMs());
+                hint(layout.jobs[i], layout.gpuIndex[i], last.observedAtMs());
             }
             track.series.cardLastMs[applied.cards[i]] = lastSampleMs;
             track.series.slicesAtMs = lastSampleMs;

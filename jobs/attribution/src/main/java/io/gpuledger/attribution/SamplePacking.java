@@ -117,36 +117,52 @@ final class SamplePacking {
         }
 
         void number(long value) {
-            if (length + LONGEST_NUMBER > bytes.length) {
-                bytes = Arrays.copyOf(bytes, 2 * bytes.length);
+            makeRoom(1);
+            length = put(bytes, length, value);
+        }
+
+        private void makeRoom(int numbers) {
+            int needed = length + numbers * LONGEST_NUMBER;
+            if (needed > bytes.length) {
+                bytes = Arrays.copyOf(bytes, Math.max(2 * bytes.length, needed));
             }
+        }
+
+        /** Gives the place after it. */
+        private static int put(byte[] into, int at, long value) {
             long rest = (value << 1) ^ (value >> 63);
             while ((rest & ~0x7fL) != 0) {
-                bytes[length++] = (byte) (rest | 0x80);
+                into[at++] = (byte) (rest | 0x80);
                 rest >>>= 7;
             }
-            bytes[length++] = (byte) rest;
+            into[at++] = (byte) rest;
+            return at;
         }
 
         byte[] toByteArray() {
             return Arrays.copyOf(bytes, length);
         }
 
+        /** Into local variables: through fields it took twice as long. */
         void column(long[] values) {
+            makeRoom(2 * values.length);
+            byte[] into = bytes;
+            int at = length;
             long last = 0;
             for (int i = 0; i < values.length; i++) {
                 long step = values[i] - last;
                 last = values[i];
-                number(step);
+                at = put(into, at, step);
                 if (step == 0) {
                     int more = i + 1;
                     while (more < values.length && values[more] == last) {
                         more++;
                     }
-                    number(more - i - 1L);
+                    at = put(into, at, more - i - 1L);
                     i = more - 1;
                 }
             }
+            length = at;
         }
     }
 

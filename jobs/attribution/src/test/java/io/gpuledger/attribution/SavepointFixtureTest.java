@@ -32,15 +32,16 @@ import org.junit.jupiter.params.provider.EnumSource;
  * State of every released version restores and goes on to exact rows. {@code savepoints/v1} holds
  * the state of both keyed operators after {@link #UNTIL_MS} of {@link SteadyCluster}, written by
  * the first version. Version 2 packs samples into chunks and a tail, and keeps the registry; its
- * feed has a registry and a scrape that is late by more than an hour as well.
+ * feed has a registry and a scrape that is late by more than an hour as well. Version 3 shares
+ * arrays ({@link SharedArray}) in the same bytes.
  *
  * <p>For the next version, once its state differs and before it is released:
  *
  * <ol>
  *   <li>{@code mvn -pl jobs/attribution -am test -Dtest=SavepointFixtureTest
- *       -Dsurefire.failIfNoSpecifiedTests=false -Dgpuledger.savepoint=v3} writes {@code
- *       src/test/resources/savepoints/v3} with the code as it stands;
- *   <li>add {@code v3} to {@link Released} and commit the files.
+ *       -Dsurefire.failIfNoSpecifiedTests=false -Dgpuledger.savepoint=v4} writes {@code
+ *       src/test/resources/savepoints/v4} with the code as it stands;
+ *   <li>add {@code v4} to {@link Released} and commit the files.
  * </ol>
  *
  * <p>Files of a released version are never written again, and {@link SteadyCluster} says for ever
@@ -60,7 +61,8 @@ class SavepointFixtureTest {
     /** Versions whose state is kept, and what their feed has beside {@link SteadyCluster}. */
     private enum Released {
         V1(Feed.STEADY),
-        V2(Feed.CHARGED_AND_LATE);
+        V2(Feed.CHARGED_AND_LATE),
+        V3(Feed.CHARGED_AND_LATE);
 
         private final Feed feed;
 

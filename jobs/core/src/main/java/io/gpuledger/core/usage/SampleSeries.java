@@ -45,6 +45,8 @@ public final class SampleSeries {
     private static final int VALUES = 3;
     private static final int WIDTH = VALUES + FIELDS;
 
+    private static final int MUCH_ROOM = 1024 * WIDTH;
+
     private long[] data;
     private int size;
 
@@ -144,6 +146,38 @@ public final class SampleSeries {
         hasUnnamed |= number == 0;
         System.arraycopy(values, from, data, row + VALUES, FIELDS);
         return true;
+    }
+
+    /**
+     * Where samples of one card are added that are all later than what is there, in order: what
+     * {@link #add} asks of each is asked once.
+     */
+    public Tail tail(String card) {
+        return new Tail(number(card));
+    }
+
+    /** The end of a series, for samples of one card. */
+    public final class Tail {
+        private final int number;
+
+        private Tail(int number) {
+            this.number = number;
+            hasUnnamed |= number == 0;
+        }
+
+        /**
+         * Adds a sample later than all others.
+         *
+         * @param values its {@link #FIELDS} values begin at {@code from}
+         */
+        public void add(long atMs, long coverMs, long[] values, int from) {
+            makeRoom(1);
+            int row = size++ * WIDTH;
+            data[row] = atMs;
+            data[row + COVER] = coverMs;
+            data[row + CARD] = number;
+            System.arraycopy(values, from, data, row + VALUES, FIELDS);
+        }
     }
 
     /** Whether a sample would add nothing; {@link #add} has the parameters. */
@@ -255,6 +289,10 @@ public final class SampleSeries {
         }
         System.arraycopy(data, cut * WIDTH, data, count * WIDTH, (size - cut) * WIDTH);
         size = count + size - cut;
+        if (data.length > MUCH_ROOM && data.length > 4 * size * WIDTH) {
+            // It was long once, when much was read at once, and must not stay so.
+            data = Arrays.copyOf(data, 2 * size * WIDTH);
+        }
     }
 
     /** Which of the fields a sample has, a bit each. */

@@ -8,6 +8,7 @@ import java.util.Collections;
 import java.util.List;
 import java.util.Random;
 import java.util.TreeMap;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
@@ -48,6 +49,48 @@ class SampleSeriesTest {
                 assertThat(contents(series)).isEqualTo(before);
             }
         }
+    }
+
+    @ParameterizedTest
+    @ValueSource(longs = {1, 2, 3, 4, 5, 6, 7, 8})
+    void a_tail_is_what_adding_one_by_one_gives(long seed) {
+        Random random = new Random(seed);
+        SampleSeries added = new SampleSeries(0);
+        SampleSeries tailed = new SampleSeries(0);
+        for (String card : List.of("GPU-a", "", "GPU-b", "GPU-a")) {
+            SampleSeries.Tail tail = tailed.tail(card);
+            for (int i = 0; i < 20; i++) {
+                Sample s =
+                        new Sample(
+                                1_000L * added.size() + random.nextInt(1_000),
+                                random.nextInt(5_000),
+                                card,
+                                samples(random, card).get(0).values());
+                add(added, s);
+                tail.add(s.at(), s.cover(), array(s), 0);
+            }
+        }
+        assertThat(contents(tailed)).isEqualTo(contents(added)).hasSize(80);
+        assertThat(contents(tailed.named())).isEqualTo(contents(added.named()));
+    }
+
+    @Test
+    void a_series_that_was_long_goes_on_after_it_gave_its_room_back() {
+        SampleSeries series = new SampleSeries();
+        long[] values = new long[SampleSeries.FIELDS];
+        for (int i = 0; i < 5_000; i++) {
+            values[0] = i;
+            series.add(i * 1_000L, 1_000, "GPU-a", values, 0);
+        }
+        series.dropBefore(4_990_000);
+        for (int i = 5_000; i < 5_100; i++) {
+            values[0] = i;
+            series.add(i * 1_000L, 1_000, "GPU-a", values, 0);
+        }
+
+        assertThat(series.size()).isEqualTo(111); // one before the cut has the last values
+        assertThat(series.value(0, 0)).isEqualTo(4_989);
+        assertThat(series.value(110, 0)).isEqualTo(5_099);
     }
 
     @ParameterizedTest
