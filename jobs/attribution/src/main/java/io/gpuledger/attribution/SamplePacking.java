@@ -143,7 +143,7 @@ final class SamplePacking {
             return Arrays.copyOf(bytes, length);
         }
 
-        /** Into local variables: through fields it took twice as long. */
+        /** Makes room once, for whatever the values are. */
         void column(long[] values) {
             makeRoom(2 * values.length);
             byte[] into = bytes;

@@ -120,6 +120,33 @@ class LateSamplesTest {
                 .isEmpty();
     }
 
+    /** A job that goes on may be drained so, and then knows less than it wrote before. */
+    @Test
+    void an_empty_ledger_gets_every_minute_also_when_the_first_watermark_is_the_last()
+            throws Exception {
+        Map<String, Object> whole = readToTheEnd(AttributionSettings.backfill(0, 1));
+
+        assertThat(whole).containsKey("USAGE_MINUTE c/n1/0//" + SteadyCluster.START_MS);
+        assertThat(SinkContents.differences(whole, readToTheEnd(AttributionSettings.measured())))
+                .isEmpty();
+        assertThat(readToTheEnd(AttributionSettings.live(1)))
+                .doesNotContainKey("USAGE_MINUTE c/n1/0//" + SteadyCluster.START_MS);
+    }
+
+    private Map<String, Object> readToTheEnd(AttributionSettings settings) throws Exception {
+        List<SinkRow> rows = new ArrayList<>();
+        LiveRun run = new LiveRun(settings, 1, 1, rows);
+        for (long at = 0; at < 10 * MINUTE_MS; at += STEP_MS) {
+            run.scheduler(cluster.heartbeat(SteadyCluster.START_MS + at));
+            run.telemetry(complete(at));
+        }
+        run.schedulerWatermark(Long.MAX_VALUE);
+        run.telemetryWatermark(Long.MAX_VALUE);
+        run.deliverAll();
+        run.close();
+        return SinkContents.current(rows);
+    }
+
     private static void advance(LiveRun run, long toMs) throws Exception {
         run.clock(toMs);
         run.schedulerWatermark(toMs);
