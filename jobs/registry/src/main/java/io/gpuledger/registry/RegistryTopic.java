@@ -103,7 +103,7 @@ public final class RegistryTopic {
             var sent = producer.send(record(next));
             pause.beforeCommit();
             producer.commitTransaction();
-            sent.get();
+            awaitVisible(sent.get().offset());
             return new Applied(next, true);
         } catch (ProducerFencedException | InvalidProducerEpochException e) {
             throw conflict(e);
@@ -118,6 +118,24 @@ public final class RegistryTopic {
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
             throw unreachable(e);
+        }
+    }
+
+    /**
+     * Kafka says that a transaction is committed before its marker is in every partition, and until
+     * then nobody who reads what is committed sees the record.
+     */
+    private void awaitVisible(long offset) {
+        try (KafkaConsumer<byte[], byte[]> consumer = consumer()) {
+            long deadline = System.nanoTime() + PATIENCE.toNanos();
+            while (consumer.endOffsets(List.of(PARTITION), PATIENCE).getOrDefault(PARTITION, 0L)
+                    <= offset) {
+                if (System.nanoTime() > deadline) {
+                    throw new KafkaException(
+                            "the applied registry stays hidden at offset %d of topic %s"
+                                    .formatted(offset, NAME));
+                }
+            }
         }
     }
 
