@@ -67,7 +67,7 @@ class BenchIT {
                         "--grants=5",
                         "--repeat=1");
 
-        assertThat(report.path("queries")).hasSize(8);
+        assertThat(report.path("queries")).hasSize(9);
         for (JsonNode query : report.path("queries")) {
             assertThat(query.path("rows").asInt()).as(query.toString()).isPositive();
             assertThat(query.path("read_rows").asLong()).as(query.toString()).isPositive();
