@@ -8,7 +8,7 @@ import org.jspecify.annotations.Nullable;
  * Anything that concerns one host: a scrape, a host snapshot, or what a run has there. One flat
  * type, because a keyed operator has one keyed input.
  */
-@TypeInfo(HostInputType.Factory.class)
+@TypeInfo(HostInputSerializer.Factory.class)
 public final class HostInput {
     public static final int SAMPLES = 1;
     public static final int INVENTORY = 2;

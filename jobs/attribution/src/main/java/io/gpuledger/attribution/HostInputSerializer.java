@@ -1,7 +1,10 @@
 package io.gpuledger.attribution;
 
 import java.io.IOException;
+import java.lang.reflect.Type;
+import java.util.Map;
 import org.apache.flink.api.common.serialization.SerializerConfigImpl;
+import org.apache.flink.api.common.typeinfo.TypeInfoFactory;
 import org.apache.flink.api.common.typeinfo.TypeInformation;
 import org.apache.flink.api.common.typeutils.SimpleTypeSerializerSnapshot;
 import org.apache.flink.api.common.typeutils.TypeSerializer;
@@ -111,6 +114,15 @@ final class HostInputSerializer extends TypeSerializerSingleton<HostInput> {
     @Override
     public TypeSerializerSnapshot<HostInput> snapshotConfiguration() {
         return new Snapshot();
+    }
+
+    /** Named by the class's annotation. */
+    public static final class Factory extends TypeInfoFactory<HostInput> {
+        @Override
+        public TypeInformation<HostInput> createTypeInfo(
+                Type type, Map<String, TypeInformation<?>> parameters) {
+            return new SerializedType<>(INSTANCE);
+        }
     }
 
     /** There is one version. */

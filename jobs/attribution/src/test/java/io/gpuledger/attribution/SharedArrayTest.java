@@ -46,11 +46,11 @@ class SharedArrayTest {
         DataOutputSerializer flinks = new DataOutputSerializer(16);
         BytePrimitiveArraySerializer.INSTANCE.serialize(ARRAY, flinks);
         DataOutputSerializer ours = new DataOutputSerializer(16);
-        SharedArray.Bytes.INSTANCE.serialize(ARRAY, ours);
+        SharedArray.BYTES.serialize(ARRAY, ours);
 
         assertThat(ours.getCopyOfBuffer()).isEqualTo(flinks.getCopyOfBuffer());
         assertThat(
-                        SharedArray.Bytes.INSTANCE.deserialize(
+                        SharedArray.BYTES.deserialize(
                                 new DataInputDeserializer(flinks.getCopyOfBuffer())))
                 .isEqualTo(ARRAY);
     }
@@ -58,19 +58,12 @@ class SharedArrayTest {
     @Test
     void state_that_flink_wrote_is_read_as_it_is_and_that_of_another_array_is_not() {
         assertThat(
-                        compatibility(
-                                        SharedArray.Bytes.INSTANCE,
-                                        BytePrimitiveArraySerializer.INSTANCE)
+                        compatibility(SharedArray.BYTES, BytePrimitiveArraySerializer.INSTANCE)
                                 .isCompatibleAsIs())
                 .isTrue();
+        assertThat(compatibility(SharedArray.LONGS, SharedArray.LONGS).isCompatibleAsIs()).isTrue();
         assertThat(
-                        compatibility(SharedArray.Longs.INSTANCE, SharedArray.Longs.INSTANCE)
-                                .isCompatibleAsIs())
-                .isTrue();
-        assertThat(
-                        compatibility(
-                                        SharedArray.Bytes.INSTANCE,
-                                        LongPrimitiveArraySerializer.INSTANCE)
+                        compatibility(SharedArray.BYTES, LongPrimitiveArraySerializer.INSTANCE)
                                 .isIncompatible())
                 .isTrue();
     }

@@ -1,24 +1,18 @@
 package io.gpuledger.attribution;
 
-import java.lang.reflect.Type;
-import java.util.Map;
 import org.apache.flink.api.common.serialization.SerializerConfig;
-import org.apache.flink.api.common.typeinfo.TypeInfoFactory;
 import org.apache.flink.api.common.typeinfo.TypeInformation;
 import org.apache.flink.api.common.typeutils.TypeSerializer;
 import org.jspecify.annotations.Nullable;
 
-/** Tells Flink how to send a {@link HostInput}. */
-final class HostInputType extends TypeInformation<HostInput> {
+/** A type of which Flink needs to know the serializer alone. It is no key. */
+final class SerializedType<T> extends TypeInformation<T> {
     private static final long serialVersionUID = 1L;
 
-    /** Named by the class's annotation. */
-    public static final class Factory extends TypeInfoFactory<HostInput> {
-        @Override
-        public TypeInformation<HostInput> createTypeInfo(
-                Type type, Map<String, TypeInformation<?>> parameters) {
-            return new HostInputType();
-        }
+    private final TypeSerializer<T> serializer;
+
+    SerializedType(TypeSerializer<T> serializer) {
+        this.serializer = serializer;
     }
 
     @Override
@@ -42,8 +36,9 @@ final class HostInputType extends TypeInformation<HostInput> {
     }
 
     @Override
-    public Class<HostInput> getTypeClass() {
-        return HostInput.class;
+    @SuppressWarnings("unchecked") // of an instance of it
+    public Class<T> getTypeClass() {
+        return (Class<T>) serializer.createInstance().getClass();
     }
 
     @Override
@@ -52,27 +47,27 @@ final class HostInputType extends TypeInformation<HostInput> {
     }
 
     @Override
-    public TypeSerializer<HostInput> createSerializer(SerializerConfig config) {
-        return HostInputSerializer.INSTANCE;
+    public TypeSerializer<T> createSerializer(SerializerConfig config) {
+        return serializer;
     }
 
     @Override
     public String toString() {
-        return "HostInput";
+        return getTypeClass().getSimpleName();
     }
 
     @Override
     public boolean equals(@Nullable Object other) {
-        return other instanceof HostInputType;
+        return other instanceof SerializedType<?> type && serializer.equals(type.serializer);
     }
 
     @Override
     public int hashCode() {
-        return HostInputType.class.hashCode();
+        return serializer.hashCode();
     }
 
     @Override
     public boolean canEqual(Object other) {
-        return other instanceof HostInputType;
+        return other instanceof SerializedType;
     }
 }
