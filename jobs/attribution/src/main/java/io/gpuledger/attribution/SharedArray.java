@@ -107,7 +107,7 @@ final class SharedArray<T> extends TypeSerializer<T> {
     }
 
     @Override
-    public final void copy(DataInputView in, DataOutputView out) throws IOException {
+    public void copy(DataInputView in, DataOutputView out) throws IOException {
         bytes.copy(in, out);
     }
 
