@@ -14,8 +14,13 @@ import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.TreeMap;
 import java.util.concurrent.TimeUnit;
+import java.util.function.Predicate;
+import java.util.regex.Pattern;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
 
 /** The ledger of a {@link SlurmCluster}: a stack of its own, and processes that can be killed. */
 final class LiveLedger implements AutoCloseable {
@@ -113,12 +118,31 @@ final class LiveLedger implements AutoCloseable {
                 columns);
     }
 
-    /** The same once every job has ended, which accounting hears a moment after the controller. */
+    /**
+     * The same once accounting has every job that the controller has, and its end. It hears of both
+     * a moment after the controller, and of a short job nothing before its end.
+     */
     static String ended(SlurmCluster slurm, String columns) {
         slurm.until(
                 "accounting has every end",
-                () -> !sacct(slurm, "JobIDRaw,Start,End").contains("Unknown"));
+                () -> {
+                    String rows = sacct(slurm, "JobIDRaw,Start,End");
+                    return !rows.contains("Unknown") && jobs(slurm).allMatch(hasRow(rows));
+                });
         return sacct(slurm, columns);
+    }
+
+    private static Stream<String> jobs(SlurmCluster slurm) {
+        return Pattern.compile("(?m)^JobId=(\\d+)")
+                .matcher(slurm.ok("scontrol", "-o", "show", "job"))
+                .results()
+                .map(job -> job.group(1));
+    }
+
+    private static Predicate<String> hasRow(String rows) {
+        Set<String> known =
+                rows.lines().map(row -> row.split("\\|", -1)[0]).collect(Collectors.toSet());
+        return known::contains;
     }
 
     static List<String> collect(SlurmCluster slurm) {
