@@ -132,8 +132,9 @@ final class LiveLedger implements AutoCloseable {
         return sacct(slurm, columns);
     }
 
+    /** Those that got a node: one that was cancelled while held is in no accounting. */
     private static Stream<String> jobs(SlurmCluster slurm) {
-        return Pattern.compile("(?m)^JobId=(\\d+)")
+        return Pattern.compile("(?m)^JobId=(\\d+) .* NodeList=[^ (]")
                 .matcher(slurm.ok("scontrol", "-o", "show", "job"))
                 .results()
                 .map(job -> job.group(1));
