@@ -29,7 +29,8 @@ public final class Migrator {
                     "V0008__statements.sql",
                     "V0009__credits.sql",
                     "V0010__job_snapshots.sql",
-                    "V0011__gpu_errors.sql");
+                    "V0011__gpu_errors.sql",
+                    "V0012__usage_by_time.sql");
     private static final List<String> VIEWS =
             List.of(
                     "usage_minute_current.sql",
@@ -39,6 +40,8 @@ public final class Migrator {
                     "quota_runs_current.sql",
                     "statements_current.sql",
                     "statement_lines_current.sql");
+
+    private static final String ONLY_IF = "-- only if:";
 
     private Migrator() {}
 
@@ -83,7 +86,7 @@ public final class Migrator {
                                         name, before.substring(0, 12), checksum.substring(0, 12)));
             }
             if (before == null) {
-                statements(text).forEach(s -> warehouse.execute(s, Map.of()));
+                statements(text).forEach(s -> s.execute(warehouse));
                 warehouse.execute(
                         "INSERT INTO schema_migrations (name, checksum) "
                                 + "VALUES ({name:String}, {checksum:String})",
@@ -92,24 +95,53 @@ public final class Migrator {
             }
         }
         for (String view : VIEWS) {
-            statements(read("views/" + view)).forEach(s -> warehouse.execute(s, Map.of()));
+            statements(read("views/" + view)).forEach(s -> s.execute(warehouse));
         }
         return now;
     }
 
-    /** Statements end with a semicolon at the end of a line; comment lines are dropped. */
-    static List<String> statements(String text) {
-        StringBuilder code = new StringBuilder();
-        for (String line : text.split("\n", -1)) {
-            if (!line.startsWith("--")) {
-                code.append(line).append('\n');
+    /**
+     * A statement of a file.
+     *
+     * @param onlyIf asked right before, empty for always; 0 and no row mean no
+     */
+    record Statement(String onlyIf, String sql) {
+        void execute(Warehouse warehouse) {
+            if (onlyIf.isEmpty() || isSo(warehouse.query(onlyIf, Map.of()))) {
+                warehouse.execute(sql, Map.of());
             }
         }
-        List<String> statements = new ArrayList<>();
-        for (String statement : code.toString().split(";\n", -1)) {
-            if (!statement.isBlank()) {
-                statements.add(statement.strip());
+
+        private static boolean isSo(List<List<String>> answer) {
+            return !answer.isEmpty() && !answer.get(0).get(0).equals("0");
+        }
+    }
+
+    /**
+     * Statements end with a semicolon at the end of a line; comment lines are dropped. What can be
+     * done once only stands after a line that says when, which holds as far as the next empty line.
+     */
+    static List<Statement> statements(String text) {
+        List<Statement> statements = new ArrayList<>();
+        StringBuilder code = new StringBuilder();
+        String onlyIf = "";
+        for (String line : text.split("\n", -1)) {
+            if (line.startsWith(ONLY_IF)) {
+                onlyIf = line.substring(ONLY_IF.length()).strip();
+            } else if (line.isBlank() && code.isEmpty()) {
+                onlyIf = "";
+            } else if (!line.startsWith("--")) {
+                code.append(line).append('\n');
+                if (line.endsWith(";")) {
+                    code.setLength(code.length() - 2);
+                    statements.add(new Statement(onlyIf, code.toString().strip()));
+                    code.setLength(0);
+                }
             }
+        }
+        if (!code.toString().isBlank()) {
+            throw new IllegalStateException(
+                    "a statement does not end with a semicolon: " + code.toString().strip());
         }
         return statements;
     }

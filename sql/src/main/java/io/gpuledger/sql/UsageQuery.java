@@ -77,6 +77,9 @@ public final class UsageQuery {
     /** Of the two hours of that night the one with the greater offset is the earlier. */
     private static final String HOUR_START = "min(toStartOfHour(window_start, {zone:String}))";
 
+    /** Who pays where no grant does. */
+    private static final String UNMAPPED = "unmapped";
+
     /** What the numbers are made of. */
     private static final List<String> SUMMED =
             List.of(
@@ -308,7 +311,7 @@ public final class UsageQuery {
                             line.addAll(Collections.nCopies(4, "0"));
                             result.add(line);
                         });
-        return new Result(columns, result);
+        return new Result(columns, result, true);
     }
 
     /** Cell by cell, as ClickHouse orders text: by its bytes. */
@@ -377,12 +380,14 @@ public final class UsageQuery {
             groups.add(column.substring(column.lastIndexOf(' ') + 1));
         }
         plain.add("bucket");
+        plain.add("grant_id");
         plain.addAll(SUMMED);
         inner.append("bucket");
         groups.add("bucket");
         for (String number : SUMMED) {
             inner.append(", sum(").append(number).append(") AS sum_").append(number);
         }
+        inner.append(", sumIf(gpu_ms, grant_id = 'unmapped') AS sum_unmapped_ms");
         inner.append(" FROM ").append(filtered(rows, plain, List.of()));
         inner.append(" GROUP BY ").append(groups);
         StringBuilder sql = new StringBuilder("SELECT ");
@@ -397,12 +402,19 @@ public final class UsageQuery {
         sql.append(
                 """
                 sum(sum_charged_gpu_us), sum(sum_covered_ms), sum(sum_active_gpu_us), sum(sum_energy_mj),
-                sum(sum_held_idle_ms)
+                sum(sum_held_idle_ms), sumIf(sum_unmapped_ms, bucket IN ('ALLOCATED', 'SUSPENDED'))
                 FROM (%s)
                 GROUP BY %s ORDER BY %s
                 """
                         .formatted(inner, positions, ofSums(order())));
-        return new Result(columns, warehouse.query(sql.toString(), rows.parameters(parameters())));
+        List<List<String>> sums = new ArrayList<>();
+        boolean hasUnmapped = false;
+        for (List<String> row : warehouse.query(sql.toString(), rows.parameters(parameters()))) {
+            int last = row.size() - 1;
+            hasUnmapped |= !row.get(last).equals("0");
+            sums.add(row.subList(0, last));
+        }
+        return new Result(columns, sums, hasUnmapped);
     }
 
     /**
@@ -442,8 +454,16 @@ public final class UsageQuery {
      */
     public record Unmapped(long gpuMs, List<String> accounts) {}
 
-    /** Empty when every grant is known, and where there are no grants at all. */
-    public Optional<Unmapped> unmapped(Warehouse warehouse) {
+    /**
+     * Empty when every grant is known, and where there are no grants at all.
+     *
+     * @param answer to this query
+     */
+    public Optional<Unmapped> unmapped(Warehouse warehouse, Result answer) {
+        boolean paid = !grant.isEmpty() && !grant.equals(UNMAPPED);
+        if (paid || !answer.hasUnmapped()) {
+            return Optional.empty();
+        }
         UsageRows source = rows(warehouse);
         List<List<String>> rows =
                 warehouse.query(
@@ -487,8 +507,12 @@ public final class UsageQuery {
                         .isEmpty();
     }
 
-    /** The answer: key columns first, then {@link #NUMBERS}. */
-    public record Result(List<String> keys, List<List<String>> rows) {
+    /**
+     * The answer: key columns first, then {@link #NUMBERS}.
+     *
+     * @param hasUnmapped held time that no grant pays for may be in it
+     */
+    public record Result(List<String> keys, List<List<String>> rows, boolean hasUnmapped) {
         private static final ObjectMapper JSON = new ObjectMapper();
 
         public String csv() {

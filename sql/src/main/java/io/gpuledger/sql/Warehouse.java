@@ -12,10 +12,12 @@ import java.net.http.HttpResponse;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.Collection;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
+import java.util.StringJoiner;
 import java.util.function.Consumer;
 
 /** ClickHouse over HTTP: statements, and queries with named parameters, never joined values. */
@@ -192,6 +194,15 @@ public final class Warehouse {
                 .replace("\n", "\\n")
                 .replace("\r", "\\r")
                 .replace("\0", "\\0");
+    }
+
+    /** Texts as the value of a parameter of type {@code Array(String)}. */
+    public static String array(Collection<String> texts) {
+        StringJoiner array = new StringJoiner(",", "[", "]");
+        for (String text : texts) {
+            array.add("'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'");
+        }
+        return array.toString();
     }
 
     private static String encode(String text) {

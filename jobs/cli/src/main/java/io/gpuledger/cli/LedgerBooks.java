@@ -208,7 +208,7 @@ final class LedgerBooks {
 
     private Map<String, List<HeldStretch>> held(List<String> runIds) {
         Map<String, String> parameters = parameters();
-        parameters.put("runs", array(runIds));
+        parameters.put("runs", Warehouse.array(runIds));
         Map<String, List<HeldStretch>> held = new HashMap<>();
         for (List<String> row :
                 warehouse.query(
@@ -270,7 +270,7 @@ final class LedgerBooks {
         }
         Map<String, String> parameters = parameters();
         parameters.put("flag", Integer.toString(RunFlag.DOUBLE_HOLD.bit()));
-        parameters.put("runs", array(runIds));
+        parameters.put("runs", Warehouse.array(runIds));
         parameters.put("earliest", Long.toString(Math.floorDiv(earliest, 60_000L) * 60));
         String disputes =
                 """
@@ -352,15 +352,5 @@ final class LedgerBooks {
         parameters.put("from", Long.toString(Math.floorDiv(window.startMs(), 1000L)));
         parameters.put("to", Long.toString(Math.floorDiv(window.endMs(), 1000L)));
         return parameters;
-    }
-
-    private static String array(List<String> words) {
-        StringBuilder text = new StringBuilder("[");
-        for (String word : words) {
-            text.append(text.length() == 1 ? "'" : ",'")
-                    .append(word.replace("\\", "\\\\").replace("'", "\\'"))
-                    .append('\'');
-        }
-        return text.append(']').toString();
     }
 }

@@ -11,6 +11,7 @@ import io.gpuledger.sql.Warehouse;
 import java.time.ZoneId;
 import java.util.ArrayList;
 import java.util.HashMap;
+import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
@@ -19,12 +20,15 @@ import java.util.Set;
 import java.util.function.IntConsumer;
 
 /**
- * Charges rows of the ledger anew, host by host and day by day. Hours are written before the
+ * Charges rows of the ledger anew, some hosts and an hour at once. Hours are written before the
  * minutes that they sum: one that is killed in between finds the minutes again.
  */
 final class Restatement {
     private static final long HOUR_MS = 3_600_000;
     private static final long DAY_MS = 24 * HOUR_MS;
+
+    /** An hour of them is read at once: 12 thousand minutes of 8 GPUs. */
+    private static final int HOSTS_AT_ONCE = 24;
 
     private final Warehouse warehouse;
     private final String cluster;
@@ -117,16 +121,25 @@ final class Restatement {
      * Charges the rows of the places anew.
      *
      * @param dryRun only counts them
-     * @param progress told after each place how many are done
+     * @param progress told after some places how many are done
      */
     Written run(Set<RegistryEffect.Place> places, Span span, boolean dryRun, IntConsumer progress) {
         readRuns();
         Written written = Written.NOTHING;
         int done = 0;
+        Map<Long, List<String>> byDay = new LinkedHashMap<>();
         for (RegistryEffect.Place place : places) {
-            Span day = new Span(place.dayMs(), place.dayMs() + DAY_MS).intersect(span);
-            written = written.plus(day(place.host(), day, dryRun));
-            progress.accept(++done);
+            byDay.computeIfAbsent(place.dayMs(), d -> new ArrayList<>()).add(place.host());
+        }
+        for (Map.Entry<Long, List<String>> entry : byDay.entrySet()) {
+            Span day = new Span(entry.getKey(), entry.getKey() + DAY_MS).intersect(span);
+            List<String> all = entry.getValue();
+            for (int from = 0; from < all.size(); from += HOSTS_AT_ONCE) {
+                List<String> hosts = all.subList(from, Math.min(from + HOSTS_AT_ONCE, all.size()));
+                written = written.plus(day(hosts, day, dryRun));
+                done += hosts.size();
+                progress.accept(done);
+            }
         }
         return written;
     }
@@ -140,48 +153,50 @@ final class Restatement {
         }
     }
 
-    private record SlotHour(int gpuIndex, String unplacedRun, long hourMs) {
-        static SlotHour of(UsageRow row) {
-            return new SlotHour(
-                    row.gpuIndex(),
-                    row.unplacedRun(),
-                    Math.floorDiv(row.windowStartMs(), HOUR_MS) * HOUR_MS);
+    private record Slot(String host, int gpuIndex, String unplacedRun) {
+        static Slot of(UsageRow row) {
+            return new Slot(row.host(), row.gpuIndex(), row.unplacedRun());
         }
     }
 
-    private Written day(String host, Span day, boolean dryRun) {
-        Span whole =
-                new Span(
-                        Math.floorDiv(day.startMs(), HOUR_MS) * HOUR_MS,
-                        -Math.floorDiv(-day.endMs(), HOUR_MS) * HOUR_MS);
-        Map<SlotHour, List<UsageRow>> bySlotHour = new LinkedHashMap<>();
-        Set<SlotHour> touched = new LinkedHashSet<>();
+    private Written day(List<String> hosts, Span day, boolean dryRun) {
+        Written written = Written.NOTHING;
+        long first = Math.floorDiv(day.startMs(), HOUR_MS) * HOUR_MS;
+        for (long at = first; at < day.endMs(); at += HOUR_MS) {
+            written = written.plus(hour(hosts, new Span(at, at + HOUR_MS), day, dryRun));
+        }
+        return written;
+    }
+
+    /** Charges the minutes of an hour that are in a span anew, and the hour as their sum. */
+    private Written hour(List<String> hosts, Span hour, Span span, boolean dryRun) {
+        Map<Slot, List<UsageRow>> bySlot = new HashMap<>();
+        Set<Slot> touched = new HashSet<>();
         List<StoredRows.Stored> newMinutes = new ArrayList<>();
-        for (StoredRows.Stored stored : minutes.read(cluster, host, whole)) {
+        for (StoredRows.Stored stored : minutes.read(cluster, hosts, hour)) {
             UsageRow row = stored.row();
-            if (day.contains(row.windowStartMs())) {
+            if (span.contains(row.windowStartMs())) {
                 row = charge.minute(row, runs).row();
             }
             if (!row.equals(stored.row())) {
                 newMinutes.add(stored.followedBy(row));
-                touched.add(SlotHour.of(row));
+                touched.add(Slot.of(row));
             }
-            bySlotHour.computeIfAbsent(SlotHour.of(row), h -> new ArrayList<>()).add(row);
+            bySlot.computeIfAbsent(Slot.of(row), s -> new ArrayList<>()).add(row);
         }
+        boolean isWhole = hour.intersect(span).equals(hour);
         List<StoredRows.Stored> newHours = new ArrayList<>();
         long undecided = 0;
-        for (StoredRows.Stored stored : hours.read(cluster, host, whole)) {
-            SlotHour hour = SlotHour.of(stored.row());
-            List<UsageRow> sums = bySlotHour.get(hour);
+        for (StoredRows.Stored stored : hours.read(cluster, hosts, hour)) {
+            Slot slot = Slot.of(stored.row());
+            List<UsageRow> sums = bySlot.get(slot);
             UsageRow row = stored.row();
-            if (sums == null
-                    && new Span(hour.hourMs(), hour.hourMs() + HOUR_MS).intersect(day).lengthMs()
-                            == HOUR_MS) {
+            if (sums == null && isWhole) {
                 StoredCharge.Restated restated = charge.hour(row, runs);
                 undecided += restated.undecided() > 0 ? 1 : 0;
                 row = restated.row();
-            } else if (sums != null && touched.contains(hour)) {
-                row = HourSum.of(hour.hourMs(), sums).get(0);
+            } else if (sums != null && touched.contains(slot)) {
+                row = HourSum.of(hour.startMs(), sums).get(0);
             }
             if (!row.equals(stored.row())) {
                 newHours.add(stored.followedBy(row));

@@ -47,8 +47,8 @@ final class StoredRows {
         this.table = table;
     }
 
-    /** Rows of a host with content, in the order of their windows. */
-    List<Stored> read(String cluster, String host, Span windows) {
+    /** Rows of hosts with content, in the order of their windows. */
+    List<Stored> read(String cluster, List<String> hosts, Span windows) {
         String columns =
                 table.columns().stream()
                         .map(c -> c.startsWith("holders.") ? "toJSONString(" + c + ")" : c)
@@ -59,16 +59,16 @@ final class StoredRows {
                 warehouse.query(
                         """
                         SELECT %s FROM {table:Identifier} FINAL
-                        WHERE cluster = {cluster:String} AND host = {host:String} AND notEmpty(holders.gpu_ms)
+                        WHERE cluster = {cluster:String} AND host IN {hosts:Array(String)} AND notEmpty(holders.gpu_ms)
                           AND window_start >= toDateTime({from:Int64}, 'UTC')
                           AND window_start < toDateTime({to:Int64}, 'UTC')
-                        ORDER BY window_start, gpu_index, unplaced_run
+                        ORDER BY window_start, host, gpu_index, unplaced_run
                         """
                                 .formatted(columns),
                         Map.of(
                                 "table", table.tableName(),
                                 "cluster", cluster,
-                                "host", host,
+                                "hosts", Warehouse.array(hosts),
                                 "from", Long.toString(windows.startMs() / 1000),
                                 "to", Long.toString(windows.endMs() / 1000)))) {
             rows.add(stored(cells));

@@ -109,7 +109,7 @@ final class UsageCommand implements Callable<Integer> {
             Warehouse warehouse = ledger.warehouse(stack);
             Migrator.migrate(warehouse);
             result = query.run(warehouse, new ScheduledCharges(inForce(warehouse)));
-            unmapped = query.unmapped(warehouse);
+            unmapped = query.unmapped(warehouse, result);
         }
         PrintWriter out = spec.commandLine().getOut();
         switch (format) {

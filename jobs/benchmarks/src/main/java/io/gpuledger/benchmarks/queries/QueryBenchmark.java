@@ -144,7 +144,10 @@ public final class QueryBenchmark {
                                 from.toLocalDate(),
                                 to.toLocalDate(),
                                 grant.isEmpty() ? "" : " --grant " + grant),
-                w -> query.run(w).rows().size() + query.unmapped(w).map(u -> 1).orElse(0));
+                w -> {
+                    UsageQuery.Result answer = query.run(w);
+                    return answer.rows().size() + query.unmapped(w, answer).map(u -> 1).orElse(0);
+                });
     }
 
     private static ZonedDateTime later(ZonedDateTime a, ZonedDateTime b) {
