@@ -5,7 +5,6 @@ import io.gpuledger.core.usage.HostInventory;
 import io.gpuledger.core.usage.HostRun;
 import io.gpuledger.core.usage.HostTimeline;
 import io.gpuledger.core.usage.SampleSeries;
-import io.gpuledger.core.usage.UsageRow;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.HashMap;
@@ -76,8 +75,7 @@ final class HostMemory {
     /** The last window that a sample touched. */
     long touchedMs = Long.MIN_VALUE;
 
-    /** Rows of the minutes of an hour that is not written yet, by hour and minute. */
-    final TreeMap<Long, Map<Long, List<UsageRow>>> minutes = new TreeMap<>();
+    final OpenHours openHours = new OpenHours();
 
     /** Scrapes of one layout, later than all that is in the tracks. */
     private final List<Scrape> next = new ArrayList<>();
@@ -404,13 +402,5 @@ final class HostMemory {
             }
         }
         return last;
-    }
-
-    /** Keeps a minute's rows until its hour is written; of few hours, or memory would grow. */
-    void keep(long hourMs, long minuteMs, List<UsageRow> rows) {
-        minutes.computeIfAbsent(hourMs, h -> new HashMap<>()).put(minuteMs, rows);
-        if (minutes.size() > 2) {
-            minutes.pollFirstEntry();
-        }
     }
 }

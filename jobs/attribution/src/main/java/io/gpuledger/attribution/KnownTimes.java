@@ -86,16 +86,18 @@ public final class KnownTimes {
     }
 
     SchedulerView until(long watermarkMs) {
-        long[] sorted = pollCount == polls.length ? polls : Arrays.copyOf(polls, pollCount);
-        return SchedulerView.until(sorted, heard(), watermarkMs);
+        return SchedulerView.until(polls, pollCount, heard(), watermarkMs);
     }
 
     /** Forgets what nothing that may still change depends on. */
     void dropBefore(long instantMs) {
         int first = Arrays.binarySearch(polls, 0, pollCount, instantMs);
         first = first < 0 ? -first - 1 : first;
-        polls = Arrays.copyOfRange(polls, first, pollCount);
-        pollCount = polls.length;
+        // Copied only when it pays: there is a poll every minute or less.
+        if (first > pollCount / 8) {
+            polls = Arrays.copyOfRange(polls, first, pollCount);
+            pollCount = polls.length;
+        }
         List<Span> rows = heard();
         rows.removeIf(s -> s.endMs() < instantMs);
         heardFrom = rows.stream().mapToLong(Span::startMs).toArray();

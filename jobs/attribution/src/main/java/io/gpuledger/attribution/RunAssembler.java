@@ -42,6 +42,7 @@ public final class RunAssembler
 
     private static final long serialVersionUID = 1L;
     private static final int CONTENTS_IN_MEMORY = 16_384;
+    private static final int SETTLED_IN_MEMORY = 131_072;
 
     /** How often an open run is looked at again. */
     private static final long OPEN_RUN_TICK_MS = 60_000;
@@ -62,6 +63,12 @@ public final class RunAssembler
 
     /** Decoded job snapshots in use, by the digest of their content. */
     private transient Map<String, JobSnapshot> contents;
+
+    /**
+     * Jobs that this attempt told of and that only another snapshot can change, by the instant of
+     * the latest thing known of them.
+     */
+    private transient Map<String, Long> settled;
 
     private transient String attempt;
     private transient Set<String> lookedAt;
@@ -100,6 +107,7 @@ public final class RunAssembler
                                 new MapStateDescriptor<>(
                                         "run-contents", Types.STRING, Types.STRING));
         contents = new RecentMap<>(CONTENTS_IN_MEMORY);
+        settled = new RecentMap<>(SETTLED_IN_MEMORY);
         attempt = UUID.randomUUID().toString();
         lookedAt = new HashSet<>();
         lookedAtMs = Long.MIN_VALUE;
@@ -122,6 +130,7 @@ public final class RunAssembler
             input.latestMs = Math.max(input.latestMs, known.latestMs);
         }
         used.inc();
+        settled.remove(context.getCurrentKey());
         JobInput kept = new JobInput();
         kept.cluster = input.cluster;
         kept.rawJobId = input.rawJobId;
@@ -162,6 +171,13 @@ public final class RunAssembler
         if (isLookedAt(context)) {
             return;
         }
+        long watermark = context.timerService().currentWatermark();
+        long changeable = settings.changeableFromMs(watermark);
+        Long settledMs = settled.get(context.getCurrentKey());
+        if (settledMs != null && settledMs >= changeable && watermark != Long.MAX_VALUE) {
+            tick(ENDED_RUN_TICK_MS, context);
+            return;
+        }
         String cluster = "";
         long rawJobId = 0;
         List<JobInput> inputs = new ArrayList<>();
@@ -174,11 +190,9 @@ public final class RunAssembler
             latest = Math.max(latest, input.latestMs);
             all.add(decoded(input));
         }
-        long watermark = context.timerService().currentWatermark();
         KnownTimes times = context.getBroadcastState(KNOWN).get(cluster);
         SchedulerView view = times == null ? SchedulerView.NONE : times.until(watermark);
         List<Run> runs = RunAssembly.assemble(cluster, rawJobId, all, view);
-        long changeable = settings.changeableFromMs(watermark);
         boolean open = runs.stream().anyMatch(Run::isOpen);
         // An open run that nobody has heard of for so long is over, or its next poll brings it
         // back.
@@ -187,15 +201,25 @@ public final class RunAssembler
             told.clear();
             runRevisions.clear();
             runContents.clear();
+            settled.remove(context.getCurrentKey());
             return;
         }
         if (tell(cluster, rawJobId, runs, context, out)) {
             writeRepeated(inputs, context);
         }
-        if (watermark != Long.MAX_VALUE && !all.isEmpty()) {
-            long tick = open || isFresh(runs, watermark) ? OPEN_RUN_TICK_MS : ENDED_RUN_TICK_MS;
-            context.timerService().registerEventTimeTimer(nextTick(watermark, tick));
+        if (!open && RunAssembly.areEndsStated(cluster, rawJobId, all)) {
+            settled.put(context.getCurrentKey(), Math.max(latest, ended(runs)));
         }
+        if (watermark != Long.MAX_VALUE && !all.isEmpty()) {
+            tick(open || isFresh(runs, watermark) ? OPEN_RUN_TICK_MS : ENDED_RUN_TICK_MS, context);
+        }
+    }
+
+    /** One timer for all that happens to a job in a tick, whatever else asked for it. */
+    private static void tick(long tickMs, OnTimerContext context) {
+        long watermark = context.timerService().currentWatermark();
+        context.timerService()
+                .registerEventTimeTimer(Math.floorDiv(watermark, tickMs) * tickMs + tickMs);
     }
 
     /** A poll mostly repeats what the one before it said, and a job is looked at after each. */
@@ -216,11 +240,6 @@ public final class RunAssembler
             lookedAt.clear();
         }
         return !lookedAt.add(context.getCurrentKey());
-    }
-
-    /** One timer for all that happens to a job in a tick, whatever else asked for it. */
-    private static long nextTick(long watermark, long tickMs) {
-        return Math.floorDiv(watermark, tickMs) * tickMs + tickMs;
     }
 
     private static long ended(List<Run> runs) {

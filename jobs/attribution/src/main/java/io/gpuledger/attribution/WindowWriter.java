@@ -3,14 +3,12 @@ package io.gpuledger.attribution;
 import io.gpuledger.core.time.Span;
 import io.gpuledger.core.usage.HostFacts;
 import io.gpuledger.core.usage.HostTimeline;
-import io.gpuledger.core.usage.HourSum;
 import io.gpuledger.core.usage.SampleSeries;
 import io.gpuledger.core.usage.SlotReadings;
 import io.gpuledger.core.usage.UnbalancedRowException;
 import io.gpuledger.core.usage.UsageRow;
 import io.gpuledger.flink.SinkRow;
 import java.time.Instant;
-import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -64,22 +62,24 @@ final class WindowWriter {
             setAside(memory.host, "minute", start, e, nowMs, out);
             return false;
         }
-        memory.keep(HostTimers.floor(start, HostTimers.HOUR_MS), start, rows);
-        return minutes.write(memory.host, start, rows, nowMs, isUnsure(start, nowMs), out);
+        boolean changed =
+                minutes.write(memory.host, start, rows, nowMs, isUnsure(start, nowMs), out);
+        memory.openHours.add(start, rows, changed);
+        return changed;
     }
 
     /** The sum of its minutes: those written just now, and the others as they come out now. */
     void hour(HostMemory memory, HostFacts known, long start, long nowMs, Collector<SinkRow> out)
             throws Exception {
-        Map<Long, List<UsageRow>> written = memory.minutes.remove(start);
+        OpenHours.Minutes hour = memory.openHours.close(start);
         List<UsageRow> rows;
         try {
-            List<UsageRow> parts = new ArrayList<>();
             for (long m = start; m < start + HostTimers.HOUR_MS; m += HostTimers.WINDOW_MS) {
-                List<UsageRow> minute = written == null ? null : written.get(m);
-                parts.addAll(minute == null ? attribute(memory, known, m) : minute);
+                if (!hour.has(m)) {
+                    hour.add(m, attribute(memory, known, m));
+                }
             }
-            rows = HourSum.of(start, parts);
+            rows = hour.sum();
         } catch (UnbalancedRowException | ArithmeticException e) {
             setAside(memory.host, "hour", start, e, nowMs, out);
             return;

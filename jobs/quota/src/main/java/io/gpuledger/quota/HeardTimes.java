@@ -47,7 +47,7 @@ public final class HeardTimes {
     }
 
     SchedulerView until(long watermarkMs) {
-        return SchedulerView.until(polls, rows(), watermarkMs);
+        return SchedulerView.until(polls, polls.length, rows(), watermarkMs);
     }
 
     /** Forgets what no run that may still change depends on. */

@@ -51,6 +51,16 @@ public final class RunAssembly {
     }
 
     /**
+     * Whether the runs come out the same whatever is heard of the scheduler. Where somebody states
+     * an end that holds without a live job in any poll, it holds with any other poll.
+     */
+    public static boolean areEndsStated(
+            String cluster, long rawJobId, Collection<JobSnapshot> told) {
+        return assemble(cluster, rawJobId, told, SchedulerView.NOBODY_LIVES).stream()
+                .allMatch(run -> run.uncertainFromMs() == Long.MAX_VALUE);
+    }
+
+    /**
      * While a requeued job leaves its node slurmdbd shows a row that starts and ends at the
      * requeue; the next start overwrites it. Nothing ran then.
      */

@@ -10,28 +10,35 @@ import java.util.List;
  * known to live, and so are the runs it has started and not ended.
  */
 public final class SchedulerView {
-    public static final SchedulerView NONE = new SchedulerView(new long[0], 0, List.of());
+    public static final SchedulerView NONE = new SchedulerView(new long[0], 0, List.of(), false);
+
+    /** A poll at every instant, and no live job in any of them. */
+    static final SchedulerView NOBODY_LIVES = new SchedulerView(new long[0], 0, List.of(), true);
 
     private final long[] completePolls;
     private final int polls;
     private final List<Span> heard;
+    private final boolean isAlwaysPolled;
 
-    private SchedulerView(long[] completePolls, int polls, List<Span> heard) {
+    private SchedulerView(
+            long[] completePolls, int polls, List<Span> heard, boolean isAlwaysPolled) {
         this.completePolls = completePolls;
         this.polls = polls;
         this.heard = heard;
+        this.isAlwaysPolled = isAlwaysPolled;
     }
 
     /**
      * What was heard by {@code untilMs}; later polls may have come before the snapshots they list.
      *
-     * @param completePolls sorted instants; not copied, not changed
+     * @param completePolls sorted instants, as many as {@code count} says; not copied, not changed
      * @param heard sorted, disjoint spans from the first to the last of heartbeats in a row
      */
-    public static SchedulerView until(long[] completePolls, List<Span> heard, long untilMs) {
-        int polls = Arrays.binarySearch(completePolls, untilMs);
+    public static SchedulerView until(
+            long[] completePolls, int count, List<Span> heard, long untilMs) {
+        int polls = Arrays.binarySearch(completePolls, 0, count, untilMs);
         polls = polls < 0 ? -polls - 1 : polls + 1;
-        while (polls < completePolls.length && completePolls[polls] <= untilMs) {
+        while (polls < count && completePolls[polls] <= untilMs) {
             polls++;
         }
         return new SchedulerView(
@@ -40,11 +47,15 @@ public final class SchedulerView {
                 heard.stream()
                         .filter(s -> s.startMs() <= untilMs)
                         .map(s -> new Span(s.startMs(), Math.min(s.endMs(), untilMs)))
-                        .toList());
+                        .toList(),
+                false);
     }
 
     /** The first complete poll later than the instant, -1 when there is none. */
     long firstCompletePollAfter(long instantMs) {
+        if (isAlwaysPolled) {
+            return instantMs + 1;
+        }
         int at = Arrays.binarySearch(completePolls, 0, polls, instantMs);
         int next = at < 0 ? -at - 1 : at + 1;
         while (next < polls && completePolls[next] <= instantMs) {

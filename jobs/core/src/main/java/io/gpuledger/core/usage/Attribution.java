@@ -313,7 +313,7 @@ public final class Attribution {
             HostFacts facts, Span window, long idleMs, ChargeRule rule) {
         Map<String, HolderSums> byKey = new TreeMap<>();
         Map<String, Long> heldByKey = new TreeMap<>();
-        for (HostRun run : facts.runs()) {
+        for (HostRun run : facts.unplaced()) {
             for (Holding holding : run.holdings()) {
                 if (!HostFacts.isUnplaced(holding)) {
                     continue;

@@ -18,6 +18,7 @@ import org.jspecify.annotations.Nullable;
  *
  * @param slots per GPU index what is known of the slot
  * @param runs with positions wherever they are certain
+ * @param unplaced those of them that have devices without a position
  * @param claims per GPU index, sorted by run and start
  * @param schedulerKnown disjoint spans in which the scheduler's view is complete
  */
@@ -27,6 +28,7 @@ public record HostFacts(
         HostTimeline timeline,
         SortedMap<Integer, Slot> slots,
         List<HostRun> runs,
+        List<HostRun> unplaced,
         SortedMap<Integer, List<Claim>> claims,
         List<Span> schedulerKnown) {
 
@@ -99,7 +101,14 @@ public record HostFacts(
                         new Slot(exists, samples == null ? new TreeMap<>() : samples.cards()));
             }
         }
-        return new HostFacts(cluster, host, timeline, slots, placed, claims, schedulerKnown);
+        return new HostFacts(
+                cluster, host, timeline, slots, placed, unplaced(placed), claims, schedulerKnown);
+    }
+
+    private static List<HostRun> unplaced(List<HostRun> runs) {
+        return runs.stream()
+                .filter(run -> run.holdings().stream().anyMatch(HostFacts::isUnplaced))
+                .toList();
     }
 
     /**
@@ -132,13 +141,14 @@ public record HostFacts(
             }
         }
         return changed
-                ? new HostFacts(cluster, host, timeline, seen, runs, claims, schedulerKnown)
+                ? new HostFacts(
+                        cluster, host, timeline, seen, runs, unplaced, claims, schedulerKnown)
                 : this;
     }
 
     /** The same with other spans in which the scheduler's view is complete. */
     public HostFacts withSchedulerKnown(List<Span> known) {
-        return new HostFacts(cluster, host, timeline, slots, runs, claims, known);
+        return new HostFacts(cluster, host, timeline, slots, runs, unplaced, claims, known);
     }
 
     /**

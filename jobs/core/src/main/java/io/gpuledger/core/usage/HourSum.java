@@ -6,89 +6,154 @@ import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
 
-/** Adds the minute rows of one slot and hour: the hour row is nothing but their sum. */
+/**
+ * Adds the minute rows of an hour, slot by slot: the hour row is nothing but their sum. Names, UUID
+ * and model are those of the last minute.
+ */
 public final class HourSum {
     private record Id(Bucket bucket, String runId, String account, int instance, String grantId) {}
 
     private record SlotId(int gpuIndex, String unplacedRun) {}
 
-    private HourSum() {}
+    private final long hourStartMs;
+    private final Map<SlotId, Slot> slots =
+            new TreeMap<>(
+                    Comparator.comparingInt(SlotId::gpuIndex).thenComparing(SlotId::unplacedRun));
 
-    /** One row per slot; uuid and model are those of the slot's last minute. */
-    public static List<UsageRow> of(long hourStartMs, List<UsageRow> minutes) {
-        Map<SlotId, List<UsageRow>> bySlot =
-                new TreeMap<>(
-                        Comparator.comparingInt(SlotId::gpuIndex)
-                                .thenComparing(SlotId::unplacedRun));
-        for (UsageRow minute : minutes) {
-            bySlot.computeIfAbsent(
-                            new SlotId(minute.gpuIndex(), minute.unplacedRun()),
-                            s -> new ArrayList<>())
-                    .add(minute);
-        }
-        List<UsageRow> hours = new ArrayList<>();
-        bySlot.forEach((slot, rows) -> hours.add(sum(hourStartMs, rows)));
-        return hours;
+    /** Of the hour that begins at {@code hourStartMs}; nothing yet. */
+    public HourSum(long hourStartMs) {
+        this.hourStartMs = hourStartMs;
     }
 
-    private static UsageRow sum(long hourStartMs, List<UsageRow> minutes) {
-        Map<Id, UsageRow.Holder> holders =
+    /** One row per slot. */
+    public static List<UsageRow> of(long hourStartMs, List<UsageRow> minutes) {
+        HourSum sum = new HourSum(hourStartMs);
+        sum.add(minutes);
+        return sum.rows();
+    }
+
+    /** Takes in minutes of the hour, each slot's once, in any order. */
+    public void add(List<UsageRow> minutes) {
+        for (UsageRow minute : minutes) {
+            slots.computeIfAbsent(
+                            new SlotId(minute.gpuIndex(), minute.unplacedRun()),
+                            id -> new Slot(minute))
+                    .add(minute);
+        }
+    }
+
+    /** One row per slot of which there was a minute. */
+    public List<UsageRow> rows() {
+        List<UsageRow> rows = new ArrayList<>();
+        slots.values().forEach(slot -> rows.add(slot.row(hourStartMs)));
+        return rows;
+    }
+
+    private static final class Slot {
+        private UsageRow last;
+        private long existsMs;
+        private final Map<Id, Sum> holders =
                 new TreeMap<>(
                         Comparator.comparing(Id::bucket)
                                 .thenComparing(Id::runId)
                                 .thenComparing(Id::account)
                                 .thenComparingInt(Id::instance)
                                 .thenComparing(Id::grantId));
-        long exists = 0;
-        UsageRow last = minutes.get(0);
-        for (UsageRow minute : minutes) {
-            exists += minute.existsMs();
+
+        Slot(UsageRow first) {
+            last = first;
+        }
+
+        void add(UsageRow minute) {
             last = minute.windowStartMs() >= last.windowStartMs() ? minute : last;
+            existsMs += minute.existsMs();
             for (UsageRow.Holder holder : minute.holders()) {
-                holders.merge(
+                Id id =
                         new Id(
                                 holder.bucket(),
                                 holder.runId(),
                                 holder.account(),
                                 holder.instance(),
-                                holder.grantId()),
-                        holder,
-                        HourSum::add);
+                                holder.grantId());
+                holders.computeIfAbsent(id, i -> new Sum(holder))
+                        .add(holder, minute.windowStartMs());
             }
         }
-        return new UsageRow(
-                last.cluster(),
-                last.host(),
-                last.gpuIndex(),
-                last.unplacedRun(),
-                hourStartMs,
-                exists,
-                last.gpuUuid(),
-                last.gpuModel(),
-                List.copyOf(holders.values()));
+
+        UsageRow row(long hourStartMs) {
+            return new UsageRow(
+                    last.cluster(),
+                    last.host(),
+                    last.gpuIndex(),
+                    last.unplacedRun(),
+                    hourStartMs,
+                    existsMs,
+                    last.gpuUuid(),
+                    last.gpuModel(),
+                    holders.values().stream().map(Sum::holder).toList());
+        }
     }
 
-    private static UsageRow.Holder add(UsageRow.Holder a, UsageRow.Holder b) {
-        return new UsageRow.Holder(
-                b.bucket(),
-                b.runId(),
-                b.jobId(),
-                b.account(),
-                b.user(),
-                b.partition(),
-                b.qos(),
-                b.grantId(),
-                b.instance(),
-                a.gpuMs() + b.gpuMs(),
-                a.chargedGpuUs() + b.chargedGpuUs(),
-                a.coveredMs() + b.coveredMs(),
-                a.activeGpuUs() + b.activeGpuUs(),
-                a.smActiveGpuUs() + b.smActiveGpuUs(),
-                a.tensorActiveGpuUs() + b.tensorActiveGpuUs(),
-                a.dramActiveGpuUs() + b.dramActiveGpuUs(),
-                a.memoryMibMs() + b.memoryMibMs(),
-                a.energyMj() + b.energyMj(),
-                a.heldIdleMs() + b.heldIdleMs(),
-                a.flags() | b.flags());
+    /** What one holder had of a slot so far. */
+    private static final class Sum {
+        private UsageRow.Holder last;
+        private long lastMs = Long.MIN_VALUE;
+        private long gpuMs;
+        private long chargedGpuUs;
+        private long coveredMs;
+        private long activeGpuUs;
+        private long smActiveGpuUs;
+        private long tensorActiveGpuUs;
+        private long dramActiveGpuUs;
+        private long memoryMibMs;
+        private long energyMj;
+        private long heldIdleMs;
+        private int flags;
+
+        Sum(UsageRow.Holder first) {
+            last = first;
+        }
+
+        void add(UsageRow.Holder minute, long windowStartMs) {
+            if (windowStartMs >= lastMs) {
+                last = minute;
+                lastMs = windowStartMs;
+            }
+            gpuMs += minute.gpuMs();
+            chargedGpuUs += minute.chargedGpuUs();
+            coveredMs += minute.coveredMs();
+            activeGpuUs += minute.activeGpuUs();
+            smActiveGpuUs += minute.smActiveGpuUs();
+            tensorActiveGpuUs += minute.tensorActiveGpuUs();
+            dramActiveGpuUs += minute.dramActiveGpuUs();
+            memoryMibMs += minute.memoryMibMs();
+            energyMj += minute.energyMj();
+            heldIdleMs += minute.heldIdleMs();
+            flags |= minute.flags();
+        }
+
+        UsageRow.Holder holder() {
+            return new UsageRow.Holder(
+                    last.bucket(),
+                    last.runId(),
+                    last.jobId(),
+                    last.account(),
+                    last.user(),
+                    last.partition(),
+                    last.qos(),
+                    last.grantId(),
+                    last.instance(),
+                    gpuMs,
+                    chargedGpuUs,
+                    coveredMs,
+                    activeGpuUs,
+                    smActiveGpuUs,
+                    tensorActiveGpuUs,
+                    dramActiveGpuUs,
+                    memoryMibMs,
+                    energyMj,
+                    heldIdleMs,
+                    flags);
+        }
     }
 }

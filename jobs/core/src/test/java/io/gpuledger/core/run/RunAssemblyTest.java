@@ -217,7 +217,7 @@ class RunAssemblyTest {
         List<JobSnapshot> seen =
                 List.of(poll(10, "RUNNING", 8, null, List.of("n1"), card("n1", 1)));
         SchedulerView heard =
-                SchedulerView.until(new long[0], List.of(new Span(5_000, 90_000)), 60_000);
+                SchedulerView.until(new long[0], 0, List.of(new Span(5_000, 90_000)), 60_000);
 
         Run run = RunAssembly.assemble(CLUSTER, 1, seen, heard).get(0);
 
@@ -230,7 +230,7 @@ class RunAssemblyTest {
     void a_poll_beyond_the_watermark_ends_no_run() {
         List<JobSnapshot> seen =
                 List.of(poll(10, "RUNNING", 8, null, List.of("n1"), card("n1", 1)));
-        SchedulerView view = SchedulerView.until(new long[] {10_000, 20_000}, List.of(), 19_999);
+        SchedulerView view = SchedulerView.until(new long[] {10_000, 20_000}, 2, List.of(), 19_999);
 
         assertThat(RunAssembly.assemble(CLUSTER, 1, seen, view).get(0).isOpen()).isTrue();
     }
@@ -430,6 +430,42 @@ class RunAssemblyTest {
                     .as("seed %d", seed)
                     .isEqualTo(expected);
         }
+    }
+
+    /** Polls may have come, or may come late, at any instants. */
+    @Test
+    void runs_whose_ends_are_stated_are_the_same_whatever_is_heard() {
+        int stated = 0;
+        int requeued = 0;
+        int moved = 0;
+        for (long seed = 0; seed < 20_000; seed++) {
+            Random random = new Random(seed);
+            List<JobSnapshot> snapshots = new ArrayList<>();
+            int n = 1 + random.nextInt(4);
+            for (int i = 0; i < n; i++) {
+                snapshots.add(randomSnapshot(random));
+            }
+            if (random.nextInt(3) == 0) {
+                long at = 9L + random.nextInt(60);
+                snapshots.add(
+                        restarted(
+                                1, submitted(at, poll(at + 4, "PENDING", null, null, List.of()))));
+                requeued++;
+            }
+            boolean isStated = RunAssembly.areEndsStated(CLUSTER, 1, snapshots);
+            List<Run> expected = RunAssembly.assemble(CLUSTER, 1, snapshots, SchedulerView.NONE);
+            for (int i = 0; i < 10; i++) {
+                long[] instants = random.longs(5, 7_000, 100_000).sorted().toArray();
+                List<Run> heard = RunAssembly.assemble(CLUSTER, 1, snapshots, polls(instants));
+                if (isStated) {
+                    assertThat(heard).as("seed %d", seed).isEqualTo(expected);
+                } else if (!heard.equals(expected)) {
+                    moved++;
+                }
+            }
+            stated += isStated ? 1 : 0;
+        }
+        assertThat(List.of(stated, requeued, moved)).allMatch(count -> count > 1_000);
     }
 
     private static JobSnapshot randomSnapshot(Random random) {
@@ -719,6 +755,6 @@ class RunAssemblyTest {
     }
 
     private static SchedulerView polls(long... instants) {
-        return SchedulerView.until(instants, List.of(), Long.MAX_VALUE);
+        return SchedulerView.until(instants, instants.length, List.of(), Long.MAX_VALUE);
     }
 }
