@@ -21,7 +21,16 @@ public final class AttributionJob {
     /** Rows are written with it. */
     public static final Duration CHECKPOINT = Duration.ofSeconds(3);
 
+    /** Where one takes long, as with much to catch up on, there is time for something else. */
+    private static final Duration BETWEEN_CHECKPOINTS = Duration.ofSeconds(2);
+
     private AttributionJob() {}
+
+    /** Checkpoints as the live job has them. */
+    public static void checkpoint(StreamExecutionEnvironment env) {
+        env.enableCheckpointing(CHECKPOINT.toMillis());
+        env.getCheckpointConfig().setMinPauseBetweenCheckpoints(BETWEEN_CHECKPOINTS.toMillis());
+    }
 
     /**
      * Builds the live graph in an environment; the caller executes it.
@@ -39,7 +48,7 @@ public final class AttributionJob {
             Duration idle) {
         StreamExecutionEnvironment env = StrictEnvironment.create(flink);
         env.setParallelism(parallelism);
-        env.enableCheckpointing(CHECKPOINT.toMillis());
+        checkpoint(env);
         AttributionGraph.assemble(
                 KafkaWireSource.read(
                         env,

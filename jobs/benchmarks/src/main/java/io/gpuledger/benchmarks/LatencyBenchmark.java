@@ -135,9 +135,9 @@ public final class LatencyBenchmark {
         c.set(
                 CheckpointingOptions.CHECKPOINTS_DIRECTORY,
                 scratch.resolve("checkpoints").toUri().toString());
-        StreamExecutionEnvironment env = StrictEnvironment.create(c);
+        StreamExecutionEnvironment env = StrictEnvironment.create(LocalFlink.stateOnDisk(c));
         env.setParallelism(plan.parallelism());
-        env.enableCheckpointing(AttributionJob.CHECKPOINT.toMillis());
+        AttributionJob.checkpoint(env);
         AttributionSettings.Choice standard = AttributionSettings.Choice.STANDARD;
         AttributionSettings settings =
                 AttributionSettings.live(

@@ -1,6 +1,7 @@
 package io.gpuledger.benchmarks;
 
 import io.gpuledger.attribution.AttributionGraph;
+import io.gpuledger.attribution.AttributionJob;
 import io.gpuledger.attribution.AttributionSettings;
 import io.gpuledger.attribution.RecordRouter;
 import io.gpuledger.attribution.RegistryState;
@@ -22,11 +23,9 @@ import java.util.concurrent.ExecutionException;
 import java.util.function.Consumer;
 import org.apache.flink.configuration.CheckpointingOptions;
 import org.apache.flink.configuration.Configuration;
-import org.apache.flink.configuration.MemorySize;
 import org.apache.flink.configuration.RestOptions;
 import org.apache.flink.configuration.RestartStrategyOptions;
 import org.apache.flink.configuration.StateBackendOptions;
-import org.apache.flink.configuration.TaskManagerOptions;
 import org.apache.flink.core.execution.JobClient;
 import org.apache.flink.streaming.api.datastream.DataStream;
 import org.apache.flink.streaming.api.datastream.SingleOutputStreamOperator;
@@ -39,16 +38,8 @@ import org.jspecify.annotations.Nullable;
  * ClickHouse. After every run of the job the ledger is checked against what was generated.
  */
 public final class PipelineBenchmark {
-    /** As the live job has them. */
-    private static final Duration OUT_OF_ORDER = Duration.ofSeconds(30);
-
-    private static final Duration CHECKPOINT = Duration.ofSeconds(3);
-
     /** No partition is silent here, a slow one must be waited for. */
     private static final Duration IDLE = Duration.ofHours(1);
-
-    /** RocksDB's caches and write buffers live in it. */
-    private static final MemorySize MANAGED_MEMORY = MemorySize.ofMebiBytes(512);
 
     private static final String GROUP = "gpu-ledger-bench";
 
@@ -130,7 +121,7 @@ public final class PipelineBenchmark {
         StreamExecutionEnvironment env = StrictEnvironment.create(configuration(variant, restPort));
         env.setParallelism(parallelism);
         if (variant.writes()) {
-            env.enableCheckpointing(CHECKPOINT.toMillis());
+            AttributionJob.checkpoint(env);
         }
         assemble(env, variant, ledger);
         meter.resetPeaks();
@@ -165,12 +156,9 @@ public final class PipelineBenchmark {
                 CheckpointingOptions.CHECKPOINTS_DIRECTORY,
                 scratch.resolve("checkpoints").toUri().toString());
         if (variant == Variant.ATTRIBUTION_ROCKSDB) {
-            c.set(StateBackendOptions.STATE_BACKEND, "rocksdb");
-            c.set(CheckpointingOptions.INCREMENTAL_CHECKPOINTS, true);
-            c.set(TaskManagerOptions.MANAGED_MEMORY_SIZE, MANAGED_MEMORY);
-        } else {
-            c.set(StateBackendOptions.STATE_BACKEND, "hashmap");
+            return LocalFlink.stateOnDisk(c);
         }
+        c.set(StateBackendOptions.STATE_BACKEND, "hashmap");
         return c;
     }
 
@@ -212,7 +200,7 @@ public final class PipelineBenchmark {
                         GROUP,
                         names,
                         settings.futureMs(),
-                        OUT_OF_ORDER,
+                        AttributionJob.OUT_OF_ORDER,
                         IDLE)
                 .process(new FirstRecord())
                 .uid(name + "-first-record");

@@ -108,10 +108,10 @@ final class RunAttributionCommand implements Callable<Integer> {
                             LocalFlink.configuration(
                                     configuration.get(Keys.WEB_PORT, "--web-port", webPort),
                                     directory));
-            CheckpointedHorizon.in(directory)
-                    .begin(choice.horizonMs(), flink.contains(StateRecoveryOptions.SAVEPOINT_PATH));
+            boolean goesOn = flink.contains(StateRecoveryOptions.SAVEPOINT_PATH);
+            CheckpointedHorizon.in(directory).begin(choice.horizonMs(), goesOn);
             AttributionJob.build(
-                            flink,
+                            CheckpointedBackend.in(directory).begin(flink, goesOn),
                             brokers,
                             GpuLedger.sinkInto(warehouse),
                             inForce(new RegistryTopic(brokers)),

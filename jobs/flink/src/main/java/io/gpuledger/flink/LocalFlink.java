@@ -12,9 +12,12 @@ import org.apache.flink.configuration.Configuration;
 import org.apache.flink.configuration.CoreOptions;
 import org.apache.flink.configuration.ExternalizedCheckpointRetention;
 import org.apache.flink.configuration.JobManagerOptions;
+import org.apache.flink.configuration.MemorySize;
 import org.apache.flink.configuration.RestOptions;
 import org.apache.flink.configuration.RestartStrategyOptions;
+import org.apache.flink.configuration.StateBackendOptions;
 import org.apache.flink.configuration.StateRecoveryOptions;
+import org.apache.flink.configuration.TaskManagerOptions;
 import org.apache.flink.configuration.WebOptions;
 
 /**
@@ -22,6 +25,9 @@ import org.apache.flink.configuration.WebOptions;
  * last one.
  */
 public final class LocalFlink {
+    /** For caches and what is not yet on disk, of all subtasks together. */
+    private static final MemorySize ROCKSDB_MEMORY = MemorySize.ofMebiBytes(256);
+
     private LocalFlink() {}
 
     /** Options of an embedded job whose checkpoints are in {@code directory}. */
@@ -47,6 +53,15 @@ public final class LocalFlink {
                                 c.set(
                                         StateRecoveryOptions.SAVEPOINT_PATH,
                                         path.toUri().toString()));
+        return c;
+    }
+
+    /** The same with state in RocksDB, of which a checkpoint writes what changed. */
+    public static Configuration stateOnDisk(Configuration base) {
+        Configuration c = new Configuration(base);
+        c.set(StateBackendOptions.STATE_BACKEND, "rocksdb");
+        c.set(CheckpointingOptions.INCREMENTAL_CHECKPOINTS, true);
+        c.set(TaskManagerOptions.MANAGED_MEMORY_SIZE, ROCKSDB_MEMORY);
         return c;
     }
 
