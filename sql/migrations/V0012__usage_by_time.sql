@@ -2,6 +2,8 @@
 -- hour of a month, and one hour was read as its whole month (decision 0030).
 -- Rows are copied into a table of the new order, which then takes the name. What is written meanwhile goes into both, so
 -- that nobody needs to stop; views follow the name, so that usage_hour_log_copy goes on with the new table.
+-- An insert that was on its way when the view came, or when the names were exchanged, is in the old table only: once it has
+-- had time to end, what is missing is copied again; hours by what is not there, for each that is copied would be logged anew.
 -- A month that nothing was written to for a day becomes one part: FINAL has nothing to merge there.
 
 -- only if: SELECT sorting_key LIKE 'cluster, host%' FROM system.tables WHERE database = currentDatabase() AND name = 'usage_minute'
@@ -13,6 +15,10 @@ SETTINGS min_age_to_force_merge_seconds = 86400, min_age_to_force_merge_on_parti
 CREATE MATERIALIZED VIEW IF NOT EXISTS usage_minute_by_time_copy TO usage_minute_by_time AS SELECT * FROM usage_minute;
 INSERT INTO usage_minute_by_time SELECT * FROM usage_minute SETTINGS max_partitions_per_insert_block = 0;
 EXCHANGE TABLES usage_minute AND usage_minute_by_time;
+
+-- only if: SELECT sorting_key LIKE 'cluster, host%' AND total_rows > 0 FROM system.tables WHERE database = currentDatabase() AND name = 'usage_minute_by_time'
+SELECT sleep(2);
+INSERT INTO usage_minute SELECT * FROM usage_minute_by_time SETTINGS max_partitions_per_insert_block = 0;
 
 DROP VIEW IF EXISTS usage_minute_by_time_copy;
 DROP TABLE IF EXISTS usage_minute_by_time;
@@ -26,6 +32,11 @@ SETTINGS min_age_to_force_merge_seconds = 86400, min_age_to_force_merge_on_parti
 CREATE MATERIALIZED VIEW IF NOT EXISTS usage_hour_by_time_copy TO usage_hour_by_time AS SELECT * FROM usage_hour;
 INSERT INTO usage_hour_by_time SELECT * FROM usage_hour SETTINGS max_partitions_per_insert_block = 0;
 EXCHANGE TABLES usage_hour AND usage_hour_by_time;
+
+-- only if: SELECT sorting_key LIKE 'cluster, host%' AND total_rows > 0 FROM system.tables WHERE database = currentDatabase() AND name = 'usage_hour_by_time'
+SELECT sleep(2);
+INSERT INTO usage_hour SELECT * FROM usage_hour_by_time FINAL
+WHERE cityHash64(cluster, window_start, host, gpu_index, unplaced_run, revision) NOT IN (SELECT cityHash64(cluster, window_start, host, gpu_index, unplaced_run, revision) FROM usage_hour) SETTINGS max_partitions_per_insert_block = 0;
 
 DROP VIEW IF EXISTS usage_hour_by_time_copy;
 DROP TABLE IF EXISTS usage_hour_by_time;

@@ -11,6 +11,8 @@ import java.util.HashMap;
 import java.util.HexFormat;
 import java.util.List;
 import java.util.Map;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * Brings a database to the schema of this version. Forward only; every statement can run again, so
@@ -40,6 +42,8 @@ public final class Migrator {
                     "quota_runs_current.sql",
                     "statements_current.sql",
                     "statement_lines_current.sql");
+
+    private static final Logger LOG = LoggerFactory.getLogger(Migrator.class);
 
     private static final String ONLY_IF = "-- only if:";
 
@@ -86,6 +90,12 @@ public final class Migrator {
                                         name, before.substring(0, 12), checksum.substring(0, 12)));
             }
             if (before == null) {
+                if (!applied.isEmpty()) {
+                    LOG.warn(
+                            "bringing database {} to {}; where it has many rows this may take minutes",
+                            warehouse.database(),
+                            name);
+                }
                 statements(text).forEach(s -> s.execute(warehouse));
                 warehouse.execute(
                         "INSERT INTO schema_migrations (name, checksum) "

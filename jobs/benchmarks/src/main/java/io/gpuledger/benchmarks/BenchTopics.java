@@ -79,15 +79,26 @@ public final class BenchTopics implements AutoCloseable {
                         .filter(name -> name.startsWith(PREFIX))
                         .toList();
         topics.await(topics.admin.deleteTopics(left).all());
+        topics.create();
+        return topics;
+    }
+
+    /** More topics, for the records of another cluster. */
+    BenchTopics beside() {
+        BenchTopics topics = new BenchTopics(brokers, partitions);
+        topics.create();
+        return topics;
+    }
+
+    private void create() {
         List<NewTopic> all = new ArrayList<>();
-        for (String name : topics.names()) {
+        for (String name : names()) {
             // The records' own times are long past: without this they would be expired.
             all.add(
                     new NewTopic(name, partitions, (short) 1)
                             .configs(Map.of(TopicConfig.RETENTION_MS_CONFIG, "-1")));
         }
-        topics.await(topics.admin.createTopics(all).all());
-        return topics;
+        await(admin.createTopics(all).all());
     }
 
     private List<String> names() {

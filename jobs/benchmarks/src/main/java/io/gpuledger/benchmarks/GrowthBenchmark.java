@@ -7,6 +7,7 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.function.Consumer;
 
 /**
@@ -103,7 +104,8 @@ public final class GrowthBenchmark {
     }
 
     /**
-     * Measures all; the base comes first and last, and the difference of the two is the noise.
+     * Measures all. Cases take turns, so that what else the machine does, and how warm the JVM is,
+     * falls on all; the base is there twice, and the difference of the two is the noise.
      *
      * @throws WrongLedgerException when a run did not end with what was generated
      */
@@ -114,42 +116,89 @@ public final class GrowthBenchmark {
         clusters.put("runs x 2", plan.base(1, plan.span(), HALF_SPREAD));
         clusters.put("hosts x 2", plan.base(2, plan.span(), SPREAD));
         clusters.put("base again", plan.base(1, plan.span(), SPREAD));
-        PipelineBenchmark.Plan runs =
-                new PipelineBenchmark.Plan(
-                        List.of(Variant.ATTRIBUTION_HEAP),
-                        plan.repeat(),
-                        plan.warmUp(),
-                        plan.parallelism());
-        List<Case> all = new ArrayList<>();
-        for (Map.Entry<String, SimulatedCluster> of : clusters.entrySet()) {
-            all.add(measure(of.getKey(), of.getValue(), runs, progress));
+        PipelineBenchmark.Plan once = once(Variant.ATTRIBUTION_HEAP, plan);
+        List<Written> all = new ArrayList<>();
+        try {
+            for (Map.Entry<String, SimulatedCluster> of : clusters.entrySet()) {
+                progress.accept("writing " + of.getKey());
+                BenchTopics topics =
+                        all.isEmpty()
+                                ? BenchTopics.create(brokers, PARTITIONS)
+                                : all.get(0).topics().beside();
+                all.add(write(of.getKey(), of.getValue(), topics));
+            }
+            for (int round = -plan.warmUp(); round < plan.repeat(); round++) {
+                String turn = round < 0 ? "warm-up" : "round " + (round + 1);
+                for (Written one : all) {
+                    Measurement measured = measure(one, once, said -> {});
+                    progress.accept(
+                            "%s, %s: %.2f CPU-s per million samples"
+                                    .formatted(
+                                            turn,
+                                            one.name(),
+                                            measured.cpuSecondsPerMillion(
+                                                    one.contents().samples())));
+                    if (round >= 0) {
+                        one.runs().add(measured);
+                    }
+                }
+            }
+            return all.stream().map(Written::result).toList();
+        } finally {
+            all.forEach(one -> one.topics().close());
         }
-        return all;
     }
 
     /** One run with RocksDB, to see its checkpoints. */
     public Case checkpoint(Plan plan, Consumer<String> progress) throws Exception {
-        return measure(
-                "state",
-                plan.state(),
-                new PipelineBenchmark.Plan(
-                        List.of(Variant.ATTRIBUTION_ROCKSDB), 1, 0, plan.parallelism()),
-                progress);
+        Written state = write("state", plan.state(), BenchTopics.create(brokers, PARTITIONS));
+        try {
+            state.runs()
+                    .add(
+                            measure(
+                                    state,
+                                    once(Variant.ATTRIBUTION_ROCKSDB, plan),
+                                    said -> progress.accept(state.name() + ", " + said)));
+            return state.result();
+        } finally {
+            state.topics().close();
+        }
     }
 
-    private Case measure(
+    /** Records of a case, and the runs over them so far. */
+    private record Written(
             String name,
             SimulatedCluster cluster,
-            PipelineBenchmark.Plan plan,
-            Consumer<String> progress)
-            throws Exception {
-        try (BenchTopics topics = BenchTopics.create(brokers, PARTITIONS)) {
-            BenchTopics.Contents contents = topics.write(cluster, false);
-            List<Measurement> runs =
-                    new PipelineBenchmark(topics, contents, warehouse, meter, scratch)
-                            .run(plan, cluster.jobs(), said -> progress.accept(name + ", " + said))
-                            .get(plan.variants().get(0));
-            return new Case(name, cluster, contents, runs == null ? List.of() : runs);
+            BenchTopics topics,
+            BenchTopics.Contents contents,
+            List<Measurement> runs) {
+        Case result() {
+            return new Case(name, cluster, contents, runs);
         }
+    }
+
+    private static PipelineBenchmark.Plan once(Variant variant, Plan plan) {
+        return new PipelineBenchmark.Plan(List.of(variant), 1, 0, plan.parallelism());
+    }
+
+    private static Written write(String name, SimulatedCluster cluster, BenchTopics topics) {
+        try {
+            return new Written(
+                    name, cluster, topics, topics.write(cluster, false), new ArrayList<>());
+        } catch (RuntimeException e) {
+            topics.close();
+            throw e;
+        }
+    }
+
+    private Measurement measure(Written one, PipelineBenchmark.Plan once, Consumer<String> progress)
+            throws Exception {
+        return Objects.requireNonNull(
+                        new PipelineBenchmark(
+                                        one.topics(), one.contents(), warehouse, meter, scratch)
+                                .run(once, one.cluster().jobs(), progress)
+                                .get(once.variants().get(0)),
+                        "it was run")
+                .get(0);
     }
 }

@@ -135,7 +135,7 @@ class UsageByTimeIT {
     @Test
     void rows_and_their_log_are_the_same_wherever_the_migration_was_killed() throws IOException {
         List<String> statements = statements(SORTED);
-        assertThat(statements).hasSize(12);
+        assertThat(statements).hasSize(16);
         for (int killedAfter = 0; killedAfter <= statements.size(); killedAfter++) {
             Warehouse warehouse = asVersion1("killed_after_" + killedAfter);
             List<List<List<String>>> before = content(warehouse);
