@@ -2,8 +2,8 @@
 -- hour of a month, and one hour was read as its whole month (decision 0030).
 -- Rows are copied into a table of the new order, which then takes the name. What is written meanwhile goes into both, so
 -- that nobody needs to stop; views follow the name, so that usage_hour_log_copy goes on with the new table.
--- An insert that was on its way when the view came, or when the names were exchanged, is in the old table only: once it has
--- had time to end, what is missing is copied again; hours by what is not there, for each that is copied would be logged anew.
+-- An insert that is under way when the view comes, or when the names are exchanged, reaches the old table only. Once it has
+-- had time to end, the old table is copied again; of the hours only what is missing, for what is copied is logged anew.
 -- A month that nothing was written to for a day becomes one part: FINAL has nothing to merge there.
 
 -- only if: SELECT sorting_key LIKE 'cluster, host%' FROM system.tables WHERE database = currentDatabase() AND name = 'usage_minute'
