@@ -87,6 +87,12 @@ public final class LocalStack implements AutoCloseable {
         public Options(Path data, Path cache, int clickHousePort, int kafkaPort) {
             this(data, cache, clickHousePort, kafkaPort, List.of());
         }
+
+        /** On free ports, with what was fetched for the user before. */
+        public static Options in(Path data) {
+            Path home = Path.of(System.getProperty("user.home"));
+            return new Options(data, home.resolve(".cache").resolve("gpu-ledger"), 0, 0);
+        }
     }
 
     /** What can be said of a service. */

@@ -61,14 +61,7 @@ class AdjustIT {
 
     @BeforeAll
     static void start() {
-        stack =
-                LocalStack.open(
-                        new LocalStack.Options(
-                                directory.resolve("data"),
-                                Path.of(System.getProperty("user.home"), ".cache", "gpu-ledger"),
-                                0,
-                                0),
-                        "AdjustIT");
+        stack = LocalStack.open(LocalStack.Options.in(directory.resolve("data")), "AdjustIT");
         stack.ensureUp(EnumSet.of(Service.CLICKHOUSE));
         warehouse = new Warehouse(stack.clickHouseUrl(), "default", "", "credits");
         Migrator.migrate(warehouse);

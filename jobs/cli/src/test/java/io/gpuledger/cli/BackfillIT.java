@@ -38,14 +38,7 @@ class BackfillIT {
 
     @BeforeAll
     static void start() throws IOException {
-        stack =
-                LocalStack.open(
-                        new LocalStack.Options(
-                                directory.resolve("data"),
-                                Path.of(System.getProperty("user.home"), ".cache", "gpu-ledger"),
-                                0,
-                                0),
-                        "BackfillIT");
+        stack = LocalStack.open(LocalStack.Options.in(directory.resolve("data")), "BackfillIT");
         stack.ensureUp(EnumSet.of(Service.CLICKHOUSE));
         unpack();
     }

@@ -36,13 +36,7 @@ class ClickHouseSinkIT {
     @Test
     void a_row_out_of_balance_is_set_aside_and_the_others_are_written() throws Exception {
         try (LocalStack stack =
-                LocalStack.open(
-                        new LocalStack.Options(
-                                directory,
-                                Path.of(System.getProperty("user.home"), ".cache", "gpu-ledger"),
-                                0,
-                                0),
-                        "ClickHouseSinkIT")) {
+                LocalStack.open(LocalStack.Options.in(directory), "ClickHouseSinkIT")) {
             stack.ensureUp(EnumSet.of(Service.CLICKHOUSE));
             Warehouse warehouse = new Warehouse(stack.clickHouseUrl(), "default", "", "gpu_ledger");
             Migrator.migrate(warehouse);

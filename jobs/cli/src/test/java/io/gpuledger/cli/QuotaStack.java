@@ -55,14 +55,7 @@ final class QuotaStack implements AutoCloseable {
 
     QuotaStack(Path directory) {
         this.directory = directory;
-        stack =
-                LocalStack.open(
-                        new LocalStack.Options(
-                                directory,
-                                Path.of(System.getProperty("user.home"), ".cache", "gpu-ledger"),
-                                0,
-                                0),
-                        "quota-test");
+        stack = LocalStack.open(LocalStack.Options.in(directory), "quota-test");
         stack.ensureUp(EnumSet.of(Service.CLICKHOUSE, Service.KAFKA));
         producer =
                 new KafkaProducer<>(

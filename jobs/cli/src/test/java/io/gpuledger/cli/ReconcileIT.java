@@ -54,14 +54,7 @@ class ReconcileIT {
 
     @BeforeAll
     static void backfill() throws IOException {
-        stack =
-                LocalStack.open(
-                        new LocalStack.Options(
-                                directory.resolve("data"),
-                                Path.of(System.getProperty("user.home"), ".cache", "gpu-ledger"),
-                                0,
-                                0),
-                        "ReconcileIT");
+        stack = LocalStack.open(LocalStack.Options.in(directory.resolve("data")), "ReconcileIT");
         stack.ensureUp(EnumSet.of(Service.CLICKHOUSE));
         Path recording = directory.resolve("recording");
         Path begin = directory.resolve("begin");

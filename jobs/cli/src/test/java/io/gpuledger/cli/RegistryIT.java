@@ -41,14 +41,7 @@ class RegistryIT {
 
     @BeforeAll
     static void start() throws IOException {
-        stack =
-                LocalStack.open(
-                        new LocalStack.Options(
-                                directory.resolve("data"),
-                                Path.of(System.getProperty("user.home"), ".cache", "gpu-ledger"),
-                                0,
-                                0),
-                        "RegistryIT");
+        stack = LocalStack.open(LocalStack.Options.in(directory.resolve("data")), "RegistryIT");
         stack.ensureUp(EnumSet.of(Service.CLICKHOUSE, Service.KAFKA));
         recording = Files.createDirectories(directory.resolve("recording"));
         for (DemoRecording.Item item : DemoRecording.load().items()) {

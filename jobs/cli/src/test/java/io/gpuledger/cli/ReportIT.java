@@ -82,14 +82,7 @@ class ReportIT {
     static void start() throws Exception {
         Files.writeString(directory.resolve("ledger.yaml"), "zone: Europe/Copenhagen\n");
         out = directory.resolve("reports");
-        stack =
-                LocalStack.open(
-                        new LocalStack.Options(
-                                directory.resolve("data"),
-                                Path.of(System.getProperty("user.home"), ".cache", "gpu-ledger"),
-                                0,
-                                0),
-                        "ReportIT");
+        stack = LocalStack.open(LocalStack.Options.in(directory.resolve("data")), "ReportIT");
         stack.ensureUp(EnumSet.of(Service.CLICKHOUSE));
         StatedSite site = new StatedSite(3, YearMonth.of(2024, 1), 2, COPENHAGEN, 40);
         Warehouse warehouse = warehouse("reports");

@@ -40,14 +40,7 @@ class RestateIT {
 
     @BeforeAll
     static void start() throws IOException {
-        stack =
-                LocalStack.open(
-                        new LocalStack.Options(
-                                directory.resolve("data"),
-                                Path.of(System.getProperty("user.home"), ".cache", "gpu-ledger"),
-                                0,
-                                0),
-                        "RestateIT");
+        stack = LocalStack.open(LocalStack.Options.in(directory.resolve("data")), "RestateIT");
         stack.ensureUp(EnumSet.of(Service.CLICKHOUSE, Service.KAFKA));
         recording = Files.createDirectories(directory.resolve("recording"));
         for (DemoRecording.Item item : DemoRecording.load().items()) {

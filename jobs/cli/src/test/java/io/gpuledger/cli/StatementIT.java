@@ -55,14 +55,7 @@ class StatementIT {
     @BeforeAll
     static void start() throws Exception {
         Files.writeString(directory.resolve("ledger.yaml"), "zone: Europe/Copenhagen\n");
-        stack =
-                LocalStack.open(
-                        new LocalStack.Options(
-                                directory.resolve("data"),
-                                Path.of(System.getProperty("user.home"), ".cache", "gpu-ledger"),
-                                0,
-                                0),
-                        "StatementIT");
+        stack = LocalStack.open(LocalStack.Options.in(directory.resolve("data")), "StatementIT");
         stack.ensureUp(EnumSet.of(Service.CLICKHOUSE));
     }
 

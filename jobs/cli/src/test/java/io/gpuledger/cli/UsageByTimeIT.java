@@ -37,14 +37,7 @@ class UsageByTimeIT {
 
     @BeforeAll
     void start(@TempDir Path directory) throws IOException, InterruptedException {
-        stack =
-                LocalStack.open(
-                        new LocalStack.Options(
-                                directory,
-                                Path.of(System.getProperty("user.home"), ".cache", "gpu-ledger"),
-                                0,
-                                0),
-                        "UsageByTimeIT");
+        stack = LocalStack.open(LocalStack.Options.in(directory), "UsageByTimeIT");
         stack.ensureUp(EnumSet.of(Service.CLICKHOUSE));
     }
 

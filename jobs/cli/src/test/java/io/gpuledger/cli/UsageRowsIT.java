@@ -38,14 +38,7 @@ class UsageRowsIT {
 
     @BeforeAll
     void fill(@TempDir Path directory) throws IOException, InterruptedException {
-        stack =
-                LocalStack.open(
-                        new LocalStack.Options(
-                                directory,
-                                Path.of(System.getProperty("user.home"), ".cache", "gpu-ledger"),
-                                0,
-                                0),
-                        "test");
+        stack = LocalStack.open(LocalStack.Options.in(directory), "test");
         stack.ensureUp(EnumSet.of(Service.CLICKHOUSE));
         warehouse = new Warehouse(stack.clickHouseUrl(), "default", "", "usage_rows");
         year = new YearTables(warehouse, new YearPlan(7, 128, 3, 3, 5), false);
