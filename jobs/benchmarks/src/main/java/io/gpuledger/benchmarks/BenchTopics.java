@@ -19,6 +19,7 @@ import org.apache.kafka.clients.producer.ProducerConfig;
 import org.apache.kafka.clients.producer.ProducerRecord;
 import org.apache.kafka.common.KafkaFuture;
 import org.apache.kafka.common.config.TopicConfig;
+import org.apache.kafka.common.errors.UnknownTopicOrPartitionException;
 import org.apache.kafka.common.serialization.ByteArraySerializer;
 import org.jspecify.annotations.Nullable;
 
@@ -78,7 +79,7 @@ public final class BenchTopics implements AutoCloseable {
                 topics.await(topics.admin.listTopics().names()).stream()
                         .filter(name -> name.startsWith(PREFIX))
                         .toList();
-        topics.await(topics.admin.deleteTopics(left).all());
+        topics.delete(left);
         topics.create();
         return topics;
     }
@@ -315,17 +316,38 @@ public final class BenchTopics implements AutoCloseable {
         }
     }
 
+    /** Some may be on their way out already. */
+    private void delete(List<String> names) {
+        try {
+            admin.deleteTopics(names).all().get();
+        } catch (ExecutionException e) {
+            if (!(e.getCause() instanceof UnknownTopicOrPartitionException)) {
+                throw failed(e);
+            }
+        } catch (InterruptedException e) {
+            throw interrupted(e);
+        }
+    }
+
     private <T> T await(KafkaFuture<T> done) {
         try {
             return done.get();
         } catch (ExecutionException e) {
-            throw new IllegalStateException(
-                    "Kafka at %s did not list, create or delete topics (%s)"
-                            .formatted(brokers, e.getCause()),
-                    e);
+            throw failed(e);
         } catch (InterruptedException e) {
-            Thread.currentThread().interrupt();
-            throw new IllegalStateException("interrupted while asking Kafka at " + brokers, e);
+            throw interrupted(e);
         }
+    }
+
+    private IllegalStateException failed(ExecutionException e) {
+        return new IllegalStateException(
+                "Kafka at %s did not list, create or delete topics (%s)"
+                        .formatted(brokers, e.getCause()),
+                e);
+    }
+
+    private IllegalStateException interrupted(InterruptedException e) {
+        Thread.currentThread().interrupt();
+        return new IllegalStateException("interrupted while asking Kafka at " + brokers, e);
     }
 }

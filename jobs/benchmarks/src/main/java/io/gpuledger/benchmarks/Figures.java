@@ -9,7 +9,7 @@ import java.util.function.ToDoubleFunction;
 record Figures(double median, double min, double max) {
     private static final ObjectMapper JSON = new ObjectMapper();
 
-    static Figures of(List<Measurement> runs, ToDoubleFunction<Measurement> figure) {
+    static <T> Figures of(List<T> runs, ToDoubleFunction<? super T> figure) {
         double[] sorted = runs.stream().mapToDouble(figure).sorted().toArray();
         int middle = sorted.length / 2;
         double median =

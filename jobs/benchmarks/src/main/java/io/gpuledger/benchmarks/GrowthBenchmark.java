@@ -74,14 +74,20 @@ public final class GrowthBenchmark {
         }
     }
 
-    /** A cluster and what its runs came to. */
+    /**
+     * A cluster and what its runs came to.
+     *
+     * @param ratios cost of a sample in each run against the runs of the base before and after it
+     */
     public record Case(
             String name,
             SimulatedCluster cluster,
             BenchTopics.Contents contents,
-            List<Measurement> runs) {
+            List<Measurement> runs,
+            List<Double> ratios) {
         public Case {
             runs = List.copyOf(runs);
+            ratios = List.copyOf(ratios);
         }
     }
 
@@ -104,9 +110,12 @@ public final class GrowthBenchmark {
     }
 
     /**
-     * Measures all. Cases take turns, so that what else the machine does, and how warm the JVM is,
-     * falls on all; the base is there twice, and the difference of the two is the noise.
+     * Measures all. Each case runs between two runs of the base, for the machine and the JVM are
+     * not the same for long, and what it costs is compared with those two. A run of the base is
+     * compared with the two that are nearest to it in the same way, which says how much the machine
+     * alone does.
      *
+     * @return the base first
      * @throws WrongLedgerException when a run did not end with what was generated
      */
     public List<Case> run(Plan plan, Consumer<String> progress) throws Exception {
@@ -115,8 +124,6 @@ public final class GrowthBenchmark {
         clusters.put("history x 2", plan.base(1, plan.span().multipliedBy(2), SPREAD));
         clusters.put("runs x 2", plan.base(1, plan.span(), HALF_SPREAD));
         clusters.put("hosts x 2", plan.base(2, plan.span(), SPREAD));
-        clusters.put("base again", plan.base(1, plan.span(), SPREAD));
-        PipelineBenchmark.Plan once = once(Variant.ATTRIBUTION_HEAP, plan);
         List<Written> all = new ArrayList<>();
         try {
             for (Map.Entry<String, SimulatedCluster> of : clusters.entrySet()) {
@@ -127,26 +134,55 @@ public final class GrowthBenchmark {
                                 : all.get(0).topics().beside();
                 all.add(write(of.getKey(), of.getValue(), topics));
             }
-            for (int round = -plan.warmUp(); round < plan.repeat(); round++) {
-                String turn = round < 0 ? "warm-up" : "round " + (round + 1);
+            Written base = all.get(0);
+            for (int round = 0; round < plan.warmUp(); round++) {
                 for (Written one : all) {
-                    Measurement measured = measure(one, once, said -> {});
-                    progress.accept(
-                            "%s, %s: %.2f CPU-s per million samples"
-                                    .formatted(
-                                            turn,
-                                            one.name(),
-                                            measured.cpuSecondsPerMillion(
-                                                    one.contents().samples())));
-                    if (round >= 0) {
-                        one.runs().add(measured);
-                    }
+                    turn("warm-up", one, plan, progress);
                 }
             }
-            return all.stream().map(Written::result).toList();
+            base.runs().add(turn("round 1", base, plan, progress));
+            for (int round = 1; round <= plan.repeat(); round++) {
+                for (Written one : all.subList(1, all.size())) {
+                    one.runs().add(turn("round " + round, one, plan, progress));
+                    base.runs().add(turn("round " + round, base, plan, progress));
+                }
+            }
+            return results(all);
         } finally {
             all.forEach(one -> one.topics().close());
         }
+    }
+
+    private Measurement turn(String when, Written one, Plan plan, Consumer<String> progress)
+            throws Exception {
+        Measurement measured = measure(one, once(Variant.ATTRIBUTION_HEAP, plan), said -> {});
+        progress.accept(
+                "%s, %s: %.2f CPU-s per million samples"
+                        .formatted(when, one.name(), one.cost(measured)));
+        return measured;
+    }
+
+    /** The first is the base; its runs lie before, between and after those of the others. */
+    private static List<Case> results(List<Written> all) {
+        Written base = all.get(0);
+        List<Double> bases = base.runs().stream().map(base::cost).toList();
+        List<Double> ofItself = new ArrayList<>();
+        for (int i = 1; i + 1 < bases.size(); i++) {
+            ofItself.add(2 * bases.get(i) / (bases.get(i - 1) + bases.get(i + 1)));
+        }
+        List<Case> cases = new ArrayList<>(List.of(base.result(ofItself)));
+        int others = all.size() - 1;
+        for (int other = 0; other < others; other++) {
+            Written one = all.get(other + 1);
+            List<Double> ratios = new ArrayList<>();
+            for (int round = 0; round < one.runs().size(); round++) {
+                int before = round * others + other;
+                double cost = one.cost(one.runs().get(round));
+                ratios.add(2 * cost / (bases.get(before) + bases.get(before + 1)));
+            }
+            cases.add(one.result(ratios));
+        }
+        return cases;
     }
 
     /** One run with RocksDB, to see its checkpoints. */
@@ -159,7 +195,7 @@ public final class GrowthBenchmark {
                                     state,
                                     once(Variant.ATTRIBUTION_ROCKSDB, plan),
                                     said -> progress.accept(state.name() + ", " + said)));
-            return state.result();
+            return state.result(List.of());
         } finally {
             state.topics().close();
         }
@@ -172,8 +208,12 @@ public final class GrowthBenchmark {
             BenchTopics topics,
             BenchTopics.Contents contents,
             List<Measurement> runs) {
-        Case result() {
-            return new Case(name, cluster, contents, runs);
+        double cost(Measurement run) {
+            return run.cpuSecondsPerMillion(contents.samples());
+        }
+
+        Case result(List<Double> ratios) {
+            return new Case(name, cluster, contents, runs, ratios);
         }
     }
 

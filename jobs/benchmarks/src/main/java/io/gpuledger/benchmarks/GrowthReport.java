@@ -26,9 +26,8 @@ public record GrowthReport(
         return Figures.of(of.runs(), m -> m.cpuSecondsPerMillion(of.contents().samples()));
     }
 
-    /** Of both runs of the base: what the machine drifted by falls on them alike. */
-    private double base() {
-        return (cost(cases.get(0)).median() + cost(cases.get(cases.size() - 1)).median()) / 2;
+    private static Figures ratio(GrowthBenchmark.Case of) {
+        return Figures.of(of.ratios(), r -> r);
     }
 
     private Measurement.Checkpoints checkpoints() {
@@ -48,7 +47,7 @@ public record GrowthReport(
                                 plan.warmUp(),
                                 plan.parallelism()));
         out.append(
-                "%-12s %6s %6s %8s %12s %10s %28s %8s%n"
+                "%-12s %6s %6s %8s %12s %10s %28s   %s%n"
                         .formatted(
                                 "case",
                                 "hosts",
@@ -61,7 +60,7 @@ public record GrowthReport(
         for (GrowthBenchmark.Case one : cases) {
             Figures cost = cost(one);
             out.append(
-                    "%-12s %6d %6.1f %,8d %,12d %,10.0f %28s %8.3f%n"
+                    "%-12s %6d %6.1f %,8d %,12d %,10.0f %28s   %s%n"
                             .formatted(
                                     one.name(),
                                     one.cluster().hosts(),
@@ -76,10 +75,14 @@ public record GrowthReport(
                                             .median(),
                                     "%.2f (%.2f to %.2f)"
                                             .formatted(cost.median(), cost.min(), cost.max()),
-                                    cost.median() / base()));
+                                    "%.3f (%.3f to %.3f)"
+                                            .formatted(
+                                                    ratio(one).median(),
+                                                    ratio(one).min(),
+                                                    ratio(one).max())));
         }
         out.append(
-                "x base: against the mean of the base's two medians; the two apart are the noise. The target is 1.05.%n%n"
+                "x base: each run against the base's runs before and after it; the base's own are the noise. The target is 1.05.%n%n"
                         .formatted());
         out.append(stateText());
         return out.toString();
@@ -130,7 +133,7 @@ public record GrowthReport(
                             .put("runs", one.contents().jobs())
                             .put("samples", one.contents().samples());
             node.set("cpu_s_per_million_samples", cost(one).json());
-            node.put("ratio_to_base", cost(one).median() / base());
+            node.set("ratio_to_base", ratio(one).json());
         }
         Measurement.Checkpoints seen = checkpoints();
         root.putObject("state")
