@@ -10,7 +10,6 @@ import io.gpuledger.core.usage.SlotReadings;
 import io.gpuledger.core.usage.UsageRow;
 import io.gpuledger.flink.SinkRow;
 import io.gpuledger.flink.SinkTable;
-import io.gpuledger.flink.records.RecordLimits;
 import java.io.Serializable;
 import java.util.Arrays;
 import java.util.List;
@@ -64,6 +63,7 @@ public final class HostAttributor
 
     private transient HostTimers timers;
     private transient HostKnowledge knowledge;
+    private transient ScrapeReader scrapes;
     private transient ScrapeIntake intake;
     private transient WindowWriter writer;
     private transient long generation;
@@ -122,13 +122,8 @@ public final class HostAttributor
         store = new HostStore(getRuntimeContext());
         timers = new HostTimers(settings);
         knowledge = new HostKnowledge(settings, timers);
-        intake =
-                new ScrapeIntake(
-                        settings,
-                        store.samples(),
-                        timers,
-                        knowledge,
-                        new ScrapeDecoder(new RecordLimits(settings.isBackfill())));
+        intake = new ScrapeIntake(settings, store.samples(), timers, knowledge);
+        scrapes = new ScrapeReader(settings);
         inForce = new ChargingInForce(registry);
         minutes =
                 new WrittenWindows(
@@ -175,6 +170,15 @@ public final class HostAttributor
                     DeadLetters.late(input, changeable, context.currentProcessingTime(), settings));
             return;
         }
+        Scrape scrape = null;
+        if (input.kind == HostInput.SAMPLES) {
+            // Before there is any state of its host: it may be none.
+            scrape = scrapes.read(input, context.currentProcessingTime(), out);
+            if (scrape == null) {
+                deadLettered.inc();
+                return;
+            }
+        }
         String key = context.getCurrentKey();
         HostMemory memory = store.get(key);
         if (memory == null) {
@@ -190,9 +194,10 @@ public final class HostAttributor
         boolean live = context.currentWatermark() != Long.MIN_VALUE;
         switch (input.kind) {
             case HostInput.SAMPLES -> {
+                Scrape said = Objects.requireNonNull(scrape, "read above");
                 ScrapeIntake.Moment moment =
                         new ScrapeIntake.Moment(context.timerService(), scheduler(context));
-                (intake.take(memory, input.scrape, moment) ? used : duplicate).inc();
+                (intake.take(memory, said, moment) ? used : duplicate).inc();
             }
             case HostInput.INVENTORY -> {
                 knowledge.note(memory, live, scheduler(context), context.timerService());

@@ -20,8 +20,8 @@ public final class HostInput {
     public long observedAtMs;
 
     /**
-     * SAMPLES: the record as it was read, and checked. Its bytes are smaller than what they mean,
-     * and most of them are compared only ({@link ScrapeLayout}).
+     * SAMPLES: the record as it was read. Its bytes are smaller than what they mean, and most of
+     * them are compared only ({@link ScrapeLayout}).
      */
     public byte[] scrape = new byte[0];
 
@@ -42,18 +42,13 @@ public final class HostInput {
     /** RUN: what the run has here; without holdings it is withdrawn. Null for other kinds. */
     public @Nullable HostRunState run;
 
-    static HostInput of(Scrape scrape, byte[] encoded) {
-        HostInput input = new HostInput();
-        input.kind = SAMPLES;
-        input.cluster = scrape.layout().cluster;
-        input.host = scrape.layout().host;
-        input.observedAtMs = scrape.observedAtMs();
-        input.scrape = encoded;
-        return input;
-    }
-
     public String key() {
         return cluster + "/" + host;
+    }
+
+    /** SAMPLES: the record and its place. */
+    WireMessage message() {
+        return new WireMessage(scrape, source, partition, position);
     }
 
     HostInput readAt(WireMessage message) {

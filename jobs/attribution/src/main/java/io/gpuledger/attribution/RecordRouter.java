@@ -26,8 +26,9 @@ import org.apache.flink.util.Collector;
 import org.apache.flink.util.OutputTag;
 
 /**
- * Decodes records of any released schema by the fingerprint they carry. What does not decode,
- * cannot be true, comes from the future or from before the correction horizon is a dead letter.
+ * Decodes records of any released schema by the fingerprint they carry; of scrapes only whose they
+ * are ({@link ScrapeReader} does the rest). What does not decode, cannot be true, comes from the
+ * future or from before the correction horizon is a dead letter.
  */
 public final class RecordRouter extends ProcessFunction<WireMessage, JobInput> {
     public static final OutputTag<HostInput> HOSTS =
@@ -43,11 +44,10 @@ public final class RecordRouter extends ProcessFunction<WireMessage, JobInput> {
     private final EnumSet<WireType> expected;
 
     private transient RecordLimits limits;
-    private transient ScrapeDecoder scrapes;
+    private transient ScrapeHeads scrapes;
     private transient RecordDecoder<JobSnapshotRecord> jobs;
     private transient RepeatedJobs repeated;
     private transient WrittenSnapshots written;
-    private transient XidWatch errors;
     private transient RecordDecoder<HostSnapshotRecord> hosts;
     private transient RecordDecoder<SchedulerHeartbeatRecord> heartbeats;
     private transient Counter read;
@@ -65,7 +65,7 @@ public final class RecordRouter extends ProcessFunction<WireMessage, JobInput> {
     }
 
     /** Of what the exporters' collectors write. Nobody hears a heartbeat from there. */
-    public static RecordRouter ofTelemetry(AttributionSettings settings) {
+    static RecordRouter ofTelemetry(AttributionSettings settings) {
         return new RecordRouter(
                 settings, EnumSet.complementOf(EnumSet.of(WireType.SCHEDULER_HEARTBEAT)));
     }
@@ -73,10 +73,9 @@ public final class RecordRouter extends ProcessFunction<WireMessage, JobInput> {
     @Override
     public void open(OpenContext context) {
         limits = new RecordLimits(settings.isBackfill());
-        scrapes = new ScrapeDecoder(limits);
+        scrapes = new ScrapeHeads(limits);
         repeated = new RepeatedJobs();
         written = new WrittenSnapshots();
-        errors = new XidWatch();
         jobs =
                 new RecordDecoder<>(
                         WireType.JOB_SNAPSHOT,
@@ -134,25 +133,19 @@ public final class RecordRouter extends ProcessFunction<WireMessage, JobInput> {
         }
         try {
             route(type, message, context, out);
-        } catch (RecordDecoder.UnreadableException e) {
-            deadLetter(message, "UNREADABLE", String.valueOf(e.getMessage()), context);
         } catch (RefusedRecordException e) {
             deadLetter(message, e.reason(), e.detail(), context);
         }
     }
 
     private void route(WireType type, WireMessage message, Context context, Collector<JobInput> out)
-            throws IOException, RefusedRecordException, RecordDecoder.UnreadableException {
+            throws IOException, RefusedRecordException {
         byte[] value = message.value;
         switch (type) {
             case HOST_SCRAPE -> {
-                Scrape scrape = scrapes.decode(value);
-                HostInput input = HostInput.of(scrape, value).readAt(message);
+                HostInput input = scrapes.of(value).readAt(message);
                 if (isOpen(input.observedAtMs, message, context)) {
                     context.output(HOSTS, input);
-                    for (XidWatch.Shown error : errors.of(scrape)) {
-                        context.output(ROWS, errorRow(message, scrape, error));
-                    }
                 }
             }
             case JOB_SNAPSHOT -> {
@@ -208,8 +201,7 @@ public final class RecordRouter extends ProcessFunction<WireMessage, JobInput> {
         return false;
     }
 
-    private SinkRow snapshotRow(WireMessage message, JobInput input)
-            throws RecordDecoder.UnreadableException {
+    private SinkRow snapshotRow(WireMessage message, JobInput input) throws RefusedRecordException {
         JobSnapshotRecord said = jobs.decode(message.value);
         return new JobSnapshotRow(
                         input.cluster,
@@ -226,23 +218,6 @@ public final class RecordRouter extends ProcessFunction<WireMessage, JobInput> {
                         settings.inputDigest(),
                         message.value)
                 .toSinkRow();
-    }
-
-    private SinkRow errorRow(WireMessage message, Scrape scrape, XidWatch.Shown error) {
-        ScrapeLayout layout = scrape.layout();
-        return new SinkRow(
-                SinkTable.GPU_ERRORS,
-                RowBinary.gpuError(
-                        layout.cluster,
-                        layout.host,
-                        layout.gpuIndex[error.element()],
-                        layout.instance[error.element()],
-                        layout.uuids[error.element()],
-                        scrape.observedAtMs(),
-                        error.xid(),
-                        error.isNew(),
-                        message,
-                        settings.inputDigest()));
     }
 
     private static byte[] hostRow(HostSnapshotRecord host) {

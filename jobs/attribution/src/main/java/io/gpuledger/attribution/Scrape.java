@@ -35,7 +35,8 @@ public final class Scrape {
         return layout;
     }
 
-    long observedAtMs() {
+    /** UTC epoch milliseconds. */
+    public long observedAtMs() {
         return observedAtMs;
     }
 

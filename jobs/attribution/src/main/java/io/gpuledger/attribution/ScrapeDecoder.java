@@ -39,11 +39,9 @@ public final class ScrapeDecoder {
     /**
      * Decodes a record whose header is that of a scrape.
      *
-     * @throws RecordDecoder.UnreadableException for bytes that are none
-     * @throws RefusedRecordException for one that cannot be true
+     * @throws RefusedRecordException for bytes that are none, or one that cannot be true
      */
-    public Scrape decode(byte[] encoded)
-            throws RecordDecoder.UnreadableException, RefusedRecordException {
+    public Scrape decode(byte[] encoded) throws RefusedRecordException {
         List<ScrapeLayout> known =
                 layouts.computeIfAbsent(nameHash(encoded), h -> new ArrayList<>());
         for (int i = 0; i < known.size(); i++) {

@@ -15,7 +15,6 @@ final class ScrapeIntake {
     private final SampleArchive archive;
     private final HostTimers timers;
     private final HostKnowledge knowledge;
-    private final ScrapeDecoder decoder;
     private final SampleEffects effects;
 
     /** When a scrape comes, and what is known of the scheduler then. */
@@ -30,19 +29,16 @@ final class ScrapeIntake {
             AttributionSettings settings,
             SampleArchive archive,
             HostTimers timers,
-            HostKnowledge knowledge,
-            ScrapeDecoder decoder) {
+            HostKnowledge knowledge) {
         this.settings = settings;
         this.archive = archive;
         this.timers = timers;
         this.knowledge = knowledge;
-        this.decoder = decoder;
         this.effects = new SampleEffects(settings.readingRules());
     }
 
-    /** Whether an encoded scrape said anything that was not known. */
-    boolean take(HostMemory memory, byte[] encoded, Moment moment) throws Exception {
-        Scrape scrape = decoder.decode(encoded);
+    /** Whether a scrape said anything that was not known. */
+    boolean take(HostMemory memory, Scrape scrape, Moment moment) throws Exception {
         if (memory.unpacked > 0 && (archive.isFull(memory) || beginsAnHour(memory, scrape))) {
             archive.pack(memory);
             long written = moment.timers().currentWatermark() - settings.settleMs();

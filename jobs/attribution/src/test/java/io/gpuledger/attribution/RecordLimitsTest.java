@@ -95,6 +95,29 @@ class RecordLimitsTest {
             System.arraycopy(longest, 0, claiming, at, longest.length);
             run.telemetry(new WireMessage(claiming, "topic", 0, at));
         }
+        run.deliverAll();
+        run.close();
+    }
+
+    /** Scrapes are decoded where their host's state is. */
+    @Test
+    void a_refused_scrape_leaves_no_state_behind() throws Exception {
+        LiveRun run = new LiveRun(AttributionSettings.live(1), 1, 1, new ArrayList<>());
+        long position = 0;
+        for (HostileRecords.Absurd absurd : hostile.absurd()) {
+            if (absurd.telemetry()) {
+                byte[] record = HostileRecords.bytes(absurd.record());
+                run.telemetry(new WireMessage(record, "topic", 0, position++));
+            }
+        }
+        run.deliverAll();
+        assertThat(position).isPositive();
+        assertThat(run.stateEntries()).isZero();
+
+        byte[] sound = HostileRecords.bytes(hostile.scrape(s -> {}));
+        run.telemetry(new WireMessage(sound, "topic", 0, position));
+        run.deliverAll();
+        assertThat(run.stateEntries()).isPositive();
         run.close();
     }
 
@@ -123,6 +146,7 @@ class RecordLimitsTest {
         } else {
             run.scheduler(message);
         }
+        run.deliverAll();
         rows.removeIf(row -> row.table.equals("HOSTS"));
         run.close();
         return rows;

@@ -2,7 +2,6 @@ package io.gpuledger.attribution;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.gpuledger.flink.records.RecordDecoder;
 import io.gpuledger.flink.records.RecordLimits;
 import io.gpuledger.flink.records.RefusedRecordException;
 import io.gpuledger.schemas.GpuSampleRecord;
@@ -81,8 +80,6 @@ class ScrapeDecoderTest {
                     Arrays.toString(scrape.xids()));
         } catch (RefusedRecordException e) {
             return e.reason() + " " + e.detail();
-        } catch (RecordDecoder.UnreadableException e) {
-            return String.valueOf(e.getMessage());
         }
     }
 

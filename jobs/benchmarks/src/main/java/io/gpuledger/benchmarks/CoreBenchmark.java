@@ -5,7 +5,6 @@ import io.gpuledger.attribution.ScrapeDecoder;
 import io.gpuledger.core.run.Run;
 import io.gpuledger.core.usage.UsageRow;
 import io.gpuledger.flink.RowBinary;
-import io.gpuledger.flink.records.RecordDecoder;
 import io.gpuledger.flink.records.RefusedRecordException;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
@@ -50,15 +49,14 @@ public class CoreBenchmark {
 
     /** A scrape laid out as the one before: 8 GPUs of 8 fields. */
     @Benchmark
-    public Scrape decodeScrape() throws RecordDecoder.UnreadableException, RefusedRecordException {
+    public Scrape decodeScrape() throws RefusedRecordException {
         next = (next + 1) % CoreInputs.SCRAPES;
         return inputs.decoder().decode(inputs.scrape(next));
     }
 
     /** A scrape of a host that nobody saw before, through Avro. */
     @Benchmark
-    public Scrape decodeFirstScrape()
-            throws RecordDecoder.UnreadableException, RefusedRecordException {
+    public Scrape decodeFirstScrape() throws RefusedRecordException {
         next = (next + 1) % CoreInputs.SCRAPES;
         return new ScrapeDecoder(inputs.limits()).decode(inputs.scrape(next));
     }

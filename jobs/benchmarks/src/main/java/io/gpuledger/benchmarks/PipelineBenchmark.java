@@ -3,7 +3,6 @@ package io.gpuledger.benchmarks;
 import io.gpuledger.attribution.AttributionGraph;
 import io.gpuledger.attribution.AttributionJob;
 import io.gpuledger.attribution.AttributionSettings;
-import io.gpuledger.attribution.RecordRouter;
 import io.gpuledger.attribution.RegistryState;
 import io.gpuledger.flink.KafkaWireSource;
 import io.gpuledger.flink.LocalFlink;
@@ -28,7 +27,6 @@ import org.apache.flink.configuration.RestartStrategyOptions;
 import org.apache.flink.configuration.StateBackendOptions;
 import org.apache.flink.core.execution.JobClient;
 import org.apache.flink.streaming.api.datastream.DataStream;
-import org.apache.flink.streaming.api.datastream.SingleOutputStreamOperator;
 import org.apache.flink.streaming.api.environment.StreamExecutionEnvironment;
 import org.apache.flink.streaming.api.functions.sink.v2.DiscardingSink;
 import org.jspecify.annotations.Nullable;
@@ -93,7 +91,9 @@ public final class PipelineBenchmark {
         try (BenchLedger ledger = new BenchLedger(warehouse)) {
             ClickHouseAlternative alternative =
                     new ClickHouseAlternative(warehouse, topics, contents, meter);
-            alternative.prepare(jobs);
+            if (plan.variants().contains(Variant.CLICKHOUSE)) {
+                alternative.prepare(jobs);
+            }
             for (int round = -plan.warmUp(); round < plan.repeat(); round++) {
                 for (Variant variant : plan.variants()) {
                     Measurement measured =
@@ -169,13 +169,12 @@ public final class PipelineBenchmark {
         switch (variant) {
             case SOURCE ->
                     telemetry.sinkTo(new MeasuredSink<>(new DiscardingSink<>())).uid("discard");
-            case DECODE -> {
-                SingleOutputStreamOperator<?> routed =
-                        telemetry.process(RecordRouter.ofTelemetry(settings)).uid("decode");
-                routed.getSideOutput(RecordRouter.HOSTS)
-                        .sinkTo(new MeasuredSink<>(new DiscardingSink<>()))
-                        .uid("discard");
-            }
+            case DECODE ->
+                    telemetry
+                            .process(new DecodeScrapes())
+                            .uid("decode")
+                            .sinkTo(new MeasuredSink<>(new DiscardingSink<>()))
+                            .uid("discard");
             case ATTRIBUTION_HEAP, ATTRIBUTION_ROCKSDB ->
                     AttributionGraph.assemble(
                             read(env, "scheduler", topics.scheduler(), settings),

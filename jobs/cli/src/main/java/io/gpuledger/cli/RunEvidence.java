@@ -6,6 +6,7 @@ import io.gpuledger.core.run.RunAssembly;
 import io.gpuledger.core.run.SchedulerView;
 import io.gpuledger.flink.WireType;
 import io.gpuledger.flink.records.RecordDecoder;
+import io.gpuledger.flink.records.RefusedRecordException;
 import io.gpuledger.flink.records.SnapshotConversion;
 import io.gpuledger.schemas.JobSnapshotRecord;
 import io.gpuledger.sql.Warehouse;
@@ -106,10 +107,10 @@ final class RunEvidence {
             RecordDecoder<JobSnapshotRecord> decoder, List<String> row) {
         try {
             return decoder.decode(Base64.getMimeDecoder().decode(row.get(0)));
-        } catch (RecordDecoder.UnreadableException e) {
+        } catch (RefusedRecordException e) {
             throw new UsageException(
                     "job_snapshots has a record of %s ms from %s at %s that does not decode (%s); was it written by a newer release?"
-                            .formatted(row.get(2), row.get(3), row.get(5), e.getMessage()));
+                            .formatted(row.get(2), row.get(3), row.get(5), e.detail()));
         }
     }
 

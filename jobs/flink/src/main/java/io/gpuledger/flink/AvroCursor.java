@@ -2,6 +2,7 @@ package io.gpuledger.flink;
 
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
+import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
 
 /**
@@ -11,7 +12,7 @@ import java.util.Arrays;
  */
 public final class AvroCursor {
     /** Marker and fingerprint. */
-    static final int HEADER = 10;
+    public static final int HEADER = 10;
 
     private final byte[] bytes;
     private int at;
@@ -35,6 +36,14 @@ public final class AvroCursor {
 
     public void skipString() {
         skip(readLong());
+    }
+
+    /** Empty where there is none. */
+    public String readString() {
+        long length = readLong();
+        int start = at;
+        skip(length);
+        return new String(bytes, start, at - start, StandardCharsets.UTF_8);
     }
 
     private void skip(long length) {

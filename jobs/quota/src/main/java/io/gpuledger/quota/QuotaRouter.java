@@ -91,13 +91,13 @@ public final class QuotaRouter extends ProcessFunction<WireMessage, JobFact> {
         }
         try {
             route(type, message, context, out);
-        } catch (RecordDecoder.UnreadableException | RefusedRecordException e) {
+        } catch (RefusedRecordException e) {
             deadLettered.inc();
         }
     }
 
     private void route(WireType type, WireMessage message, Context context, Collector<JobFact> out)
-            throws IOException, RefusedRecordException, RecordDecoder.UnreadableException {
+            throws IOException, RefusedRecordException {
         byte[] value = message.value;
         switch (type) {
             case HOST_SCRAPE -> throw new IllegalArgumentException("scrapes were refused before");

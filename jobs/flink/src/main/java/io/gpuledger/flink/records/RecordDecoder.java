@@ -39,8 +39,13 @@ public final class RecordDecoder<T extends SpecificRecord> {
         }
     }
 
-    /** Bytes of strangers may break Avro in any way; each of them means the same. */
-    public T decode(byte[] value) throws UnreadableException {
+    /**
+     * Decodes a record whose header is that of its type. Bytes of strangers may break Avro in any
+     * way; each of them means the same.
+     *
+     * @throws RefusedRecordException for bytes that are no whole record
+     */
+    public T decode(byte[] value) throws RefusedRecordException {
         try {
             DatumReader<T> reader =
                     readers.get(
@@ -55,17 +60,9 @@ public final class RecordDecoder<T extends SpecificRecord> {
                             .binaryDecoder(value, HEADER, value.length - HEADER, decoder);
             return reader.read(null, decoder);
         } catch (IOException | RuntimeException e) {
-            throw new UnreadableException(
-                    "%d bytes that are no whole %s: %s".formatted(value.length, type, e), e);
-        }
-    }
-
-    /** A record that cannot be decoded. */
-    public static final class UnreadableException extends Exception {
-        private static final long serialVersionUID = 1L;
-
-        UnreadableException(String message, Exception cause) {
-            super(message, cause);
+            throw new RefusedRecordException(
+                    "UNREADABLE",
+                    "%d bytes that are no whole %s: %s".formatted(value.length, type, e));
         }
     }
 }
