@@ -41,6 +41,12 @@ public class CoreBenchmark {
         return inputs.attribute();
     }
 
+    /** The same of a host that had 384 jobs in the two days before: they should cost nothing. */
+    @Benchmark
+    public List<UsageRow> attributeWindowAfterDays() {
+        return inputs.attributeAfterDays();
+    }
+
     /** What three sources said of a job in ten different ways. */
     @Benchmark
     public List<Run> mergeSnapshots() {

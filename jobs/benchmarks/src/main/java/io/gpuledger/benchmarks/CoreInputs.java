@@ -51,6 +51,7 @@ final class CoreInputs {
     private final ScrapeDecoder decoder = new ScrapeDecoder(limits);
     private final byte[][] scrapes = new byte[SCRAPES][];
     private final HostFacts facts;
+    private final HostFacts factsOfDays;
     private final Map<Integer, SlotReadings> readings;
     private final List<JobSnapshot> snapshots;
     private final UsageRow row;
@@ -68,6 +69,9 @@ final class CoreInputs {
         try {
             encode(shown, intervalS);
             facts = facts(jobs);
+            List<SimulatedJob> all = new ArrayList<>(jobs);
+            all.addAll(past());
+            factsOfDays = facts(all);
             readings = readings(shown, intervalS * 1000L);
             snapshots = snapshots(jobs.get(0));
         } catch (IOException e) {
@@ -78,6 +82,10 @@ final class CoreInputs {
 
     List<UsageRow> attribute() {
         return Attribution.attribute(facts, readings, WINDOW, (subject, at) -> CHARGE);
+    }
+
+    List<UsageRow> attributeAfterDays() {
+        return Attribution.attribute(factsOfDays, readings, WINDOW, (subject, at) -> CHARGE);
     }
 
     List<Run> merge() {
@@ -114,6 +122,27 @@ final class CoreInputs {
                             WINDOW.endMs() + (first == 0 ? -20_000 : 3_600_000),
                             "g01",
                             "u001"));
+        }
+        return jobs;
+    }
+
+    /** Two days of jobs of 28 minutes. */
+    private static List<SimulatedJob> past() {
+        List<SimulatedJob> jobs = new ArrayList<>();
+        for (long start = -48 * 60; start < 0; start += 30) {
+            for (int first = 0; first < GPUS; first += GPUS_PER_JOB) {
+                long startMs = SimulatedCluster.START_MS + start * WINDOW_MS;
+                jobs.add(
+                        new SimulatedJob(
+                                1_000L + jobs.size(),
+                                HOST,
+                                first,
+                                GPUS_PER_JOB,
+                                startMs,
+                                startMs + 28 * WINDOW_MS,
+                                "g01",
+                                "u001"));
+            }
         }
         return jobs;
     }

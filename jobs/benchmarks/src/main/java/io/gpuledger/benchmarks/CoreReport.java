@@ -66,10 +66,10 @@ public record CoreReport(int forks, List<Row> rows) {
         out.append(
                 "One host with %d GPUs, four jobs; %d JVMs, each 3 s warm-up and 5 s measured; the error is JMH's, 99.9 %%%n%n"
                         .formatted(WINDOW_ROWS, forks));
-        out.append("%-20s %9s %14s %12s%n".formatted("benchmark", "interval", "ns", "error"));
+        out.append("%-25s %9s %14s %12s%n".formatted("benchmark", "interval", "ns", "error"));
         for (Row row : rows) {
             out.append(
-                    "%-20s %7d s %,14.0f %,12.0f%n"
+                    "%-25s %7d s %,14.0f %,12.0f%n"
                             .formatted(row.name(), row.intervalS(), row.ns(), row.errorNs()));
         }
         return out.toString();

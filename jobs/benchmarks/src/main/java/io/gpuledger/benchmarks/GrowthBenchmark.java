@@ -157,8 +157,8 @@ public final class GrowthBenchmark {
             throws Exception {
         Measurement measured = measure(one, once(Variant.ATTRIBUTION_HEAP, plan), said -> {});
         progress.accept(
-                "%s, %s: %.2f CPU-s per million samples"
-                        .formatted(when, one.name(), one.cost(measured)));
+                "%s, %s: %.2f CPU-s per million samples; rows %d"
+                        .formatted(when, one.name(), one.cost(measured), measured.minuteRows()));
         return measured;
     }
 

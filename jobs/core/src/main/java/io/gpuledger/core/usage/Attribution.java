@@ -75,19 +75,14 @@ public final class Attribution {
             List<Span> existed,
             Span window,
             ChargeRule rule) {
-        List<Claim> claims = new ArrayList<>();
-        for (Claim claim : facts.claims().getOrDefault(index, List.of())) {
-            if (claim.startMs() < window.endMs() && window.startMs() < claim.endMs()) {
-                claims.add(claim);
-            }
-        }
+        List<Claim> claims = facts.claims().getOrDefault(index, SlotClaims.NONE).within(window);
         String model = schedulerModel(facts, index, claims, window);
         HolderSums sums = new HolderSums(rule, facts.cluster(), window.startMs());
         long existsMs = 0;
         for (Span span : existed) {
             existsMs += span.lengthMs();
             long from = span.startMs();
-            for (long to : cuts(facts, claims, span)) {
+            for (long to : cuts(facts, claims, span).stretchEnds()) {
                 piece(facts, claims, readings, sums, new Stretch(from, to, window.endMs(), model));
                 from = to;
             }
@@ -119,9 +114,10 @@ public final class Attribution {
         }
         boolean mapped = !facts.timeline().layout(window.startMs()).isEmpty();
         for (Claim claim : mapped ? List.<Claim>of() : claims) {
-            String type = types(claim.run()).get(index);
-            if (type != null) {
-                return type;
+            for (Holding holding : claim.run().holdings()) {
+                if (holding.gpuIndex() == index && !holding.gresType().isEmpty()) {
+                    return holding.gresType();
+                }
             }
         }
         return "";
@@ -148,28 +144,48 @@ public final class Attribution {
         return Objects.requireNonNull(slot.cards().get(at), "a key of the map");
     }
 
-    /** Ends of the stretches in which nothing changes, the span's own end last. */
-    private static Set<Long> cuts(HostFacts facts, List<Claim> claims, Span within) {
-        TreeSet<Long> cuts = new TreeSet<>();
+    /** Where something may change within a span. */
+    private static Cuts cuts(HostFacts facts, List<Claim> claims, Span within) {
+        Cuts cuts = new Cuts(within);
         for (Claim claim : claims) {
-            cuts.add(claim.startMs());
-            cuts.add(claim.endMs());
-            for (Span suspension : claim.run().suspensions()) {
-                cuts.add(suspension.startMs());
-                cuts.add(suspension.endMs());
+            cuts.at(claim.startMs());
+            cuts.at(claim.endMs());
+            claim.run().suspensions().forEach(cuts::at);
+        }
+        facts.schedulerKnown().forEach(cuts::at);
+        facts.timeline().unavailable().forEach(u -> cuts.at(u.span()));
+        facts.timeline().changes().forEach(cuts::at);
+        return cuts;
+    }
+
+    /** Instants that divide a span; most spans have none. */
+    private static final class Cuts {
+        private final Span within;
+        private final TreeSet<Long> instants = new TreeSet<>();
+
+        Cuts(Span within) {
+            this.within = within;
+        }
+
+        void at(Span span) {
+            at(span.startMs());
+            at(span.endMs());
+        }
+
+        void at(long instantMs) {
+            if (within.startMs() < instantMs && instantMs < within.endMs()) {
+                instants.add(instantMs);
             }
         }
-        for (Span known : facts.schedulerKnown()) {
-            cuts.add(known.startMs());
-            cuts.add(known.endMs());
+
+        /** Ends of the stretches in which nothing changes, the span's own last. */
+        Set<Long> stretchEnds() {
+            if (instants.isEmpty()) {
+                return Set.of(within.endMs());
+            }
+            instants.add(within.endMs());
+            return instants;
         }
-        for (HostTimeline.Unavailable unavailable : facts.timeline().unavailable()) {
-            cuts.add(unavailable.span().startMs());
-            cuts.add(unavailable.span().endMs());
-        }
-        cuts.addAll(facts.timeline().changes());
-        cuts.add(within.endMs());
-        return cuts.subSet(within.startMs() + 1, within.endMs() + 1);
     }
 
     /** One stretch without a change: who has which share of the slot, and what the rest does. */

@@ -20,10 +20,16 @@ final class Claims {
 
     private static final int NO_STATED_END = RunFlag.OPEN.bit() | RunFlag.END_ESTIMATED.bit();
 
+    private static final Comparator<Claim> ORDER =
+            Comparator.comparing((Claim c) -> c.run().runId())
+                    .thenComparingInt(Claim::instance)
+                    .thenComparingLong(Claim::startMs)
+                    .thenComparing(Claim::isOverhead);
+
     private Claims() {}
 
     /** Claims per slot, sorted by run, instance and start; placed devices only. */
-    static SortedMap<Integer, List<Claim>> of(List<HostRun> runs, HostTimeline timeline) {
+    static SortedMap<Integer, SlotClaims> of(List<HostRun> runs, HostTimeline timeline) {
         Map<String, Long> lost = endsByNextHolder(runs);
         SortedMap<Integer, List<Claim>> bySlot = new TreeMap<>();
         for (HostRun run : runs) {
@@ -34,14 +40,13 @@ final class Claims {
                 }
             }
         }
-        for (List<Claim> claims : bySlot.values()) {
-            claims.sort(
-                    Comparator.comparing((Claim c) -> c.run().runId())
-                            .thenComparingInt(Claim::instance)
-                            .thenComparingLong(Claim::startMs)
-                            .thenComparing(Claim::isOverhead));
-        }
-        return bySlot;
+        SortedMap<Integer, SlotClaims> sorted = new TreeMap<>();
+        bySlot.forEach(
+                (slot, claims) -> {
+                    claims.sort(ORDER);
+                    sorted.put(slot, new SlotClaims(claims));
+                });
+        return sorted;
     }
 
     private static void claim(

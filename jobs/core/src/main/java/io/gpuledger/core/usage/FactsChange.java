@@ -61,16 +61,17 @@ public final class FactsChange {
         facts.claims()
                 .forEach(
                         (slot, claims) ->
-                                claims.forEach(
-                                        c ->
-                                                byId.put(
-                                                        new ClaimId(
-                                                                slot,
-                                                                c.run().runId(),
-                                                                c.instance(),
-                                                                c.startMs(),
-                                                                c.isOverhead()),
-                                                        c)));
+                                claims.all()
+                                        .forEach(
+                                                c ->
+                                                        byId.put(
+                                                                new ClaimId(
+                                                                        slot,
+                                                                        c.run().runId(),
+                                                                        c.instance(),
+                                                                        c.startMs(),
+                                                                        c.isOverhead()),
+                                                                c)));
         return byId;
     }
 

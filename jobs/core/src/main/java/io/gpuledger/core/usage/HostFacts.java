@@ -19,7 +19,7 @@ import org.jspecify.annotations.Nullable;
  * @param slots per GPU index what is known of the slot
  * @param runs with positions wherever they are certain
  * @param unplaced those of them that have devices without a position
- * @param claims per GPU index, sorted by run and start
+ * @param claims per GPU index
  * @param schedulerKnown disjoint spans in which the scheduler's view is complete
  */
 public record HostFacts(
@@ -29,7 +29,7 @@ public record HostFacts(
         SortedMap<Integer, Slot> slots,
         List<HostRun> runs,
         List<HostRun> unplaced,
-        SortedMap<Integer, List<Claim>> claims,
+        SortedMap<Integer, SlotClaims> claims,
         List<Span> schedulerKnown) {
 
     private static final long WINDOW_MS = 60_000;
@@ -86,14 +86,14 @@ public record HostFacts(
         sorted.sort(Comparator.comparing(HostRun::runId));
         List<HostRun> placed =
                 CountPlacement.place(timeline, sorted, hints, exported(timeline, sampled));
-        SortedMap<Integer, List<Claim>> claims = Claims.of(placed, timeline);
+        SortedMap<Integer, SlotClaims> claims = Claims.of(placed, timeline);
         SortedMap<Integer, Slot> slots = new TreeMap<>();
         TreeSet<Integer> indices = new TreeSet<>(sampled.keySet());
         indices.addAll(timeline.slots());
         indices.addAll(claims.keySet());
         for (int index : indices) {
             Sampled samples = sampled.get(index);
-            List<Claim> held = claims.getOrDefault(index, List.of());
+            List<Claim> held = claims.getOrDefault(index, SlotClaims.NONE).all();
             List<Span> exists = exists(timeline, index, samples, held);
             if (!exists.isEmpty()) {
                 slots.put(

@@ -6,13 +6,14 @@ import io.gpuledger.core.usage.HostInventory.Card;
 import io.gpuledger.core.usage.HostInventory.Reservation;
 import io.gpuledger.core.usage.HostInventory.TypedGpus;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.Comparator;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.NavigableMap;
+import java.util.NavigableSet;
 import java.util.Set;
-import java.util.SortedSet;
 import java.util.TreeMap;
 import java.util.TreeSet;
 import org.jspecify.annotations.Nullable;
@@ -43,6 +44,7 @@ public final class HostTimeline {
     private final NavigableMap<Long, MigLayout> layouts = new TreeMap<>();
     private final NavigableMap<Long, Map<Integer, Card>> cards = new TreeMap<>();
     private final List<Unavailable> unavailable = new ArrayList<>();
+    private final NavigableSet<Long> changes = new TreeSet<>();
 
     private HostTimeline() {}
 
@@ -80,6 +82,11 @@ public final class HostTimeline {
             }
         }
         timeline.unavailable.sort(FIRST_REASON);
+        for (NavigableMap<Long, ?> said : List.of(timeline.gres, timeline.layouts)) {
+            if (!said.isEmpty()) {
+                timeline.changes.addAll(said.tailMap(said.firstKey(), false).keySet());
+            }
+        }
         return timeline;
     }
 
@@ -272,14 +279,8 @@ public final class HostTimeline {
     }
 
     /** Every instant at which an index begins to mean something else. */
-    public SortedSet<Long> changes() {
-        SortedSet<Long> changes = new TreeSet<>();
-        for (NavigableMap<Long, ?> said : List.of(gres, layouts)) {
-            if (!said.isEmpty()) {
-                changes.addAll(said.tailMap(said.firstKey(), false).keySet());
-            }
-        }
-        return changes;
+    public NavigableSet<Long> changes() {
+        return Collections.unmodifiableNavigableSet(changes);
     }
 
     /** Instants at which a snapshot showed the slot, the first and the last. */
