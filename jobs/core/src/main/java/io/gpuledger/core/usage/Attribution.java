@@ -4,14 +4,12 @@ import io.gpuledger.core.run.Holding;
 import io.gpuledger.core.run.RunFlag;
 import io.gpuledger.core.time.Span;
 import java.util.ArrayList;
-import java.util.Comparator;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Set;
 import java.util.TreeMap;
 import java.util.TreeSet;
-import org.jspecify.annotations.Nullable;
 
 /**
  * The heart: from what is known of a host to what happened on each of its slots in a window. A pure
@@ -215,12 +213,7 @@ public final class Attribution {
         }
         if (!whole.isEmpty()) {
             // A card has one whole holder: when two claim it the later start has it.
-            Claim holder =
-                    whole.stream()
-                            .max(
-                                    Comparator.comparingLong(Claim::startMs)
-                                            .thenComparing(c -> c.run().runId()))
-                            .orElseThrow();
+            Claim holder = latest(whole);
             boolean disputed = whole.size() > 1 || !parts.isEmpty();
             sums.whole(
                     heldKey(holder, stretch, disputed ? RunFlag.DOUBLE_HOLD.bit() : 0),
@@ -231,21 +224,28 @@ public final class Attribution {
             return;
         }
         if (parts.isEmpty() && leavingParts.isEmpty()) {
-            Claim last = lastToLeave(leaving);
-            HolderKey key =
-                    last == null
-                            ? freeKey(facts, from)
-                            : new HolderKey(Bucket.OVERHEAD, last.run(), -1, last.flags());
+            HolderKey key = freeKey(facts, from);
+            if (!leaving.isEmpty()) {
+                Claim last = latest(leaving);
+                key = new HolderKey(Bucket.OVERHEAD, last.run(), -1, last.flags());
+            }
             sums.whole(key, stretch.gpuModel(), from, to, readings.card(from, to));
             return;
         }
         shared(facts, parts, leavingParts, readings, sums, stretch);
     }
 
-    private static @Nullable Claim lastToLeave(List<Claim> leaving) {
-        return leaving.stream()
-                .max(Comparator.comparingLong(Claim::startMs).thenComparing(c -> c.run().runId()))
-                .orElse(null);
+    /** The one with the latest start; of those the greatest run. There is nearly always one. */
+    private static Claim latest(List<Claim> claims) {
+        Claim latest = claims.get(0);
+        for (Claim claim : claims) {
+            boolean later =
+                    claim.startMs() == latest.startMs()
+                            ? claim.run().runId().compareTo(latest.run().runId()) >= 0
+                            : claim.startMs() > latest.startMs();
+            latest = later ? claim : latest;
+        }
+        return latest;
     }
 
     /** Holders of parts of one card: their shares, and the free rest. */

@@ -1,22 +1,25 @@
 package io.gpuledger.core.usage;
 
 import java.util.ArrayList;
-import java.util.Collection;
 import java.util.Comparator;
 import java.util.List;
-import java.util.Map;
-import java.util.TreeMap;
 import java.util.function.ObjLongConsumer;
 import java.util.function.ToLongFunction;
+import org.jspecify.annotations.Nullable;
 
 /** Adds up the parts of one row by holder, in a canonical order. */
 final class HolderSums {
     private static final long MS_TO_US = 1_000;
 
-    private record Id(Bucket bucket, String runId, int instance) {}
+    private static final Comparator<Cell> ORDER =
+            Comparator.comparing((Cell c) -> c.bucket)
+                    .thenComparing(c -> c.run.runId())
+                    .thenComparingInt(c -> c.instance);
 
     private static final class Cell {
+        final Bucket bucket;
         final HostRun run;
+        final int instance;
         Charge charge;
         String gpuModel;
         int flags;
@@ -24,15 +27,23 @@ final class HolderSums {
         long chargedGpuUs;
         final Readings.Sums read = new Readings.Sums();
 
+        Cell(HolderKey key, Charge charge, String gpuModel) {
+            bucket = key.bucket();
+            run = key.run();
+            instance = key.instance();
+            this.charge = charge;
+            this.gpuModel = gpuModel;
+        }
+
+        boolean isOf(HolderKey key) {
+            return bucket == key.bucket()
+                    && instance == key.instance()
+                    && run.runId().equals(key.run().runId());
+        }
+
         void add(long moreGpuMs) {
             gpuMs += moreGpuMs;
             chargedGpuUs += charge.chargedGpuUs(moreGpuMs);
-        }
-
-        Cell(HostRun run, Charge charge, String gpuModel) {
-            this.run = run;
-            this.charge = charge;
-            this.gpuModel = gpuModel;
         }
     }
 
@@ -47,11 +58,8 @@ final class HolderSums {
         this.atMs = atMs;
     }
 
-    private final Map<Id, Cell> cells =
-            new TreeMap<>(
-                    Comparator.comparing(Id::bucket)
-                            .thenComparing(Id::runId)
-                            .thenComparingInt(Id::instance));
+    /** Nearly always one, a handful where a card is shared: no map finds them faster. */
+    private final List<Cell> cells = new ArrayList<>();
 
     /** Of a card that the scheduler calls {@code gpuModel}; empty when it has no name for it. */
     void whole(HolderKey key, String gpuModel, long fromMs, long toMs, Readings.Sums read) {
@@ -71,16 +79,26 @@ final class HolderSums {
     }
 
     private Cell cell(HolderKey key, String gpuModel) {
-        Cell cell =
-                cells.computeIfAbsent(
-                        new Id(key.bucket(), key.run().runId(), key.instance()),
-                        id -> new Cell(key.run(), charge(key, gpuModel), gpuModel));
+        Cell cell = known(key);
+        if (cell == null) {
+            cell = new Cell(key, charge(key, gpuModel), gpuModel);
+            cells.add(cell);
+        }
         if (!cell.gpuModel.equals(gpuModel)) {
             cell.gpuModel = gpuModel; // devices of several kinds without a position
             cell.charge = charge(key, gpuModel);
         }
         cell.flags |= key.flags();
         return cell;
+    }
+
+    private @Nullable Cell known(HolderKey key) {
+        for (Cell cell : cells) {
+            if (cell.isOf(key)) {
+                return cell;
+            }
+        }
+        return null;
     }
 
     private Charge charge(HolderKey key, String gpuModel) {
@@ -100,10 +118,11 @@ final class HolderSums {
 
     List<UsageRow.Holder> holders() {
         if (cells.size() > 1) {
+            cells.sort(ORDER);
             settle();
         }
-        List<UsageRow.Holder> holders = new ArrayList<>();
-        cells.forEach((id, cell) -> holders.add(holder(id, cell)));
+        List<UsageRow.Holder> holders = new ArrayList<>(cells.size());
+        cells.forEach(cell -> holders.add(holder(cell)));
         return holders;
     }
 
@@ -113,19 +132,18 @@ final class HolderSums {
      * its sum.
      */
     private void settle() {
-        Collection<Cell> all = cells.values();
-        settle(all, r -> r.coveredMs, (r, v) -> r.coveredMs = v, c -> c.gpuMs);
-        settle(all, r -> r.idleMs, (r, v) -> r.idleMs = v, c -> c.read.coveredMs);
-        settle(all, r -> r.activeUs, (r, v) -> r.activeUs = v, c -> c.read.coveredMs * MS_TO_US);
-        settle(all, r -> r.smUs, (r, v) -> r.smUs = v, c -> c.gpuMs * MS_TO_US);
-        settle(all, r -> r.tensorUs, (r, v) -> r.tensorUs = v, c -> c.gpuMs * MS_TO_US);
-        settle(all, r -> r.dramUs, (r, v) -> r.dramUs = v, c -> c.gpuMs * MS_TO_US);
-        settle(all, r -> r.memoryMibMs, (r, v) -> r.memoryMibMs = v, c -> Long.MAX_VALUE);
-        settle(all, r -> r.energyMj, (r, v) -> r.energyMj = v, c -> Long.MAX_VALUE);
+        settle(cells, r -> r.coveredMs, (r, v) -> r.coveredMs = v, c -> c.gpuMs);
+        settle(cells, r -> r.idleMs, (r, v) -> r.idleMs = v, c -> c.read.coveredMs);
+        settle(cells, r -> r.activeUs, (r, v) -> r.activeUs = v, c -> c.read.coveredMs * MS_TO_US);
+        settle(cells, r -> r.smUs, (r, v) -> r.smUs = v, c -> c.gpuMs * MS_TO_US);
+        settle(cells, r -> r.tensorUs, (r, v) -> r.tensorUs = v, c -> c.gpuMs * MS_TO_US);
+        settle(cells, r -> r.dramUs, (r, v) -> r.dramUs = v, c -> c.gpuMs * MS_TO_US);
+        settle(cells, r -> r.memoryMibMs, (r, v) -> r.memoryMibMs = v, c -> Long.MAX_VALUE);
+        settle(cells, r -> r.energyMj, (r, v) -> r.energyMj = v, c -> Long.MAX_VALUE);
     }
 
     private static void settle(
-            Collection<Cell> cells,
+            List<Cell> cells,
             ToLongFunction<Readings.Sums> get,
             ObjLongConsumer<Readings.Sums> set,
             ToLongFunction<Cell> most) {
@@ -140,16 +158,16 @@ final class HolderSums {
             }
         }
         if (left != 0) {
-            Readings.Sums first = cells.iterator().next().read;
+            Readings.Sums first = cells.get(0).read;
             set.accept(first, get.applyAsLong(first) + left);
         }
     }
 
-    private static UsageRow.Holder holder(Id id, Cell cell) {
+    private static UsageRow.Holder holder(Cell cell) {
         HostRun run = cell.run;
-        boolean held = id.bucket().isHeld();
+        boolean held = cell.bucket.isHeld();
         return new UsageRow.Holder(
-                id.bucket(),
+                cell.bucket,
                 run.runId(),
                 run.jobId(),
                 run.account(),
@@ -157,7 +175,7 @@ final class HolderSums {
                 run.partition(),
                 run.qos(),
                 cell.charge.grantId(),
-                id.instance(),
+                cell.instance,
                 cell.gpuMs,
                 cell.chargedGpuUs,
                 cell.read.coveredMs,

@@ -2,6 +2,7 @@ package io.gpuledger.core.usage;
 
 import java.util.ArrayList;
 import java.util.Comparator;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
@@ -11,7 +12,15 @@ import java.util.TreeMap;
  * and model are those of the last minute.
  */
 public final class HourSum {
-    private record Id(Bucket bucket, String runId, String account, int instance, String grantId) {}
+    private record Id(Bucket bucket, String runId, String account, int instance, String grantId) {
+        /** Of the holders of a row. */
+        static final Comparator<Id> ORDER =
+                Comparator.comparing(Id::bucket)
+                        .thenComparing(Id::runId)
+                        .thenComparing(Id::account)
+                        .thenComparingInt(Id::instance)
+                        .thenComparing(Id::grantId);
+    }
 
     private record SlotId(int gpuIndex, String unplacedRun) {}
 
@@ -52,13 +61,7 @@ public final class HourSum {
     private static final class Slot {
         private UsageRow last;
         private long existsMs;
-        private final Map<Id, Sum> holders =
-                new TreeMap<>(
-                        Comparator.comparing(Id::bucket)
-                                .thenComparing(Id::runId)
-                                .thenComparing(Id::account)
-                                .thenComparingInt(Id::instance)
-                                .thenComparing(Id::grantId));
+        private final Map<Id, Sum> holders = new HashMap<>();
 
         Slot(UsageRow first) {
             last = first;
@@ -90,7 +93,10 @@ public final class HourSum {
                     existsMs,
                     last.gpuUuid(),
                     last.gpuModel(),
-                    holders.values().stream().map(Sum::holder).toList());
+                    holders.entrySet().stream()
+                            .sorted(Map.Entry.comparingByKey(Id.ORDER))
+                            .map(entry -> entry.getValue().holder())
+                            .toList());
         }
     }
 
