@@ -5,7 +5,7 @@ import java.util.Locale;
 /** What is measured on the same records. */
 public enum Variant {
     SOURCE("KafkaSource, records discarded undecoded"),
-    DECODE("KafkaSource, the job's own decoding and routing, discarded"),
+    DECODE("KafkaSource, the job's own decoding, discarded"),
     ATTRIBUTION_HEAP("the attribution job on heap state, into ClickHouse"),
     ATTRIBUTION_ROCKSDB("the attribution job on RocksDB, into ClickHouse"),
     CLICKHOUSE(
