@@ -21,6 +21,7 @@ class ScrapeDecoderTest {
             List.of(1001, 203, 1002, 1004, 1005, 252, 156, 155, 150, 230, 9_999);
     private static final int SEEDS = 20;
     private static final int RECORDS = 300;
+    private static final String REFUSED = "refused";
 
     @Test
     void a_remembered_layout_reads_what_avro_reads() throws IOException {
@@ -57,6 +58,50 @@ class ScrapeDecoderTest {
 
         assertThat(second.layout()).isSameAs(first.layout());
         assertThat(first.layout().isKnownByBytes()).isTrue();
+    }
+
+    /** The router knows a scrape by its head only. */
+    @Test
+    void a_head_says_of_whom_and_when_what_the_whole_says() throws IOException {
+        int refused = 0;
+        for (int seed = 0; seed < SEEDS; seed++) {
+            Random random = new Random(seed);
+            ScrapeHeads heads = new ScrapeHeads(new RecordLimits(SETTINGS.isBackfill()));
+            ScrapeDecoder decoder = new ScrapeDecoder(new RecordLimits(SETTINGS.isBackfill()));
+            for (int i = 0; i < RECORDS; i++) {
+                byte[] bytes = encoded(next(layout(random), random, i, 0));
+                if (random.nextBoolean()) {
+                    bytes[10 + random.nextInt(12)] ^= (byte) (1 << random.nextInt(8));
+                }
+                String whole = ofWhole(decoder, bytes);
+                String head = ofHead(heads, bytes);
+                if (!whole.equals(REFUSED)) {
+                    assertThat(head).as("seed %d, record %d", seed, i).isEqualTo(whole);
+                }
+                refused += head.equals(REFUSED) ? 1 : 0;
+            }
+        }
+        assertThat(refused).isGreaterThan(SEEDS);
+    }
+
+    private static String ofWhole(ScrapeDecoder decoder, byte[] bytes) {
+        try {
+            Scrape scrape = decoder.decode(bytes);
+            return "%s/%s at %d"
+                    .formatted(
+                            scrape.layout().cluster, scrape.layout().host, scrape.observedAtMs());
+        } catch (RefusedRecordException e) {
+            return REFUSED;
+        }
+    }
+
+    private static String ofHead(ScrapeHeads heads, byte[] bytes) {
+        try {
+            HostInput input = heads.of(bytes);
+            return "%s at %d".formatted(input.key(), input.observedAtMs);
+        } catch (RefusedRecordException e) {
+            return REFUSED;
+        }
     }
 
     /** What a decoder makes of bytes, in words. */

@@ -86,7 +86,12 @@ class BenchIT {
         JsonNode report = bench("core", "--smoke");
 
         assertThat(report.findValuesAsText("name"))
-                .contains("attributeWindow", "mergeSnapshots", "decodeScrape", "encodeRow");
+                .contains(
+                        "attributeWindow",
+                        "attributeWindowAfterDays",
+                        "mergeSnapshots",
+                        "decodeScrape",
+                        "encodeRow");
         for (JsonNode benchmark : report.path("benchmarks")) {
             assertThat(benchmark.path("ns").asDouble()).as(benchmark.toString()).isPositive();
         }
@@ -110,6 +115,9 @@ class BenchIT {
         assertThat(report.at("/cases/2/runs").asLong())
                 .isGreaterThan(report.at("/cases/0/runs").asLong());
         assertThat(report.at("/cases/3/hosts").asInt()).isEqualTo(4);
+        for (JsonNode one : report.path("cases")) {
+            assertThat(one.at("/ratio_to_base/median").asDouble()).as(one.toString()).isPositive();
+        }
         assertThat(report.at("/state/samples").asLong()).isEqualTo(3 * 8 * 120);
     }
 
