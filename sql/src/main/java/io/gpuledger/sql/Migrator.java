@@ -56,6 +56,10 @@ public final class Migrator {
      * @throws IllegalStateException when an applied migration was edited since
      */
     public static List<String> migrate(Warehouse warehouse) {
+        return MigrationLock.alone(warehouse, () -> apply(warehouse));
+    }
+
+    private static List<String> apply(Warehouse warehouse) {
         warehouse
                 .inDatabase("")
                 .execute(
