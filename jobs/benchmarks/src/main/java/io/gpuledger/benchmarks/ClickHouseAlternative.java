@@ -1,10 +1,12 @@
 package io.gpuledger.benchmarks;
 
+import com.fasterxml.jackson.databind.node.JsonNodeFactory;
+import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.gpuledger.sql.Warehouse;
+import java.util.ArrayList;
 import java.util.EnumMap;
 import java.util.List;
 import java.util.Map;
-import java.util.StringJoiner;
 import java.util.UUID;
 
 /**
@@ -79,22 +81,22 @@ final class ClickHouseAlternative {
 
     /** In one insert: of a part for each job the merges would go on while others are measured. */
     private void allocate(List<SimulatedJob> jobs) {
-        StringJoiner rows = new StringJoiner(",");
+        List<ObjectNode> rows = new ArrayList<>();
         for (SimulatedJob job : jobs) {
             for (int gpu = job.firstGpu(); gpu < job.firstGpu() + job.gpus(); gpu++) {
                 rows.add(
-                        "('%s',%d,%d,%d,%d,'%s','%s')"
-                                .formatted(
-                                        SimulatedCluster.host(job.host()),
-                                        gpu,
-                                        job.startMs(),
-                                        job.endMs(),
-                                        job.id(),
-                                        job.account(),
-                                        job.user()));
+                        JsonNodeFactory.instance
+                                .objectNode()
+                                .put("host", SimulatedCluster.host(job.host()))
+                                .put("gpu", gpu)
+                                .put("start_ms", job.startMs())
+                                .put("end_ms", job.endMs())
+                                .put("job_id", job.id())
+                                .put("account", job.account())
+                                .put("user", job.user()));
             }
         }
-        execute("INSERT INTO alternative_allocations VALUES " + rows);
+        warehouse.insert("alternative_allocations", rows);
     }
 
     /** Reads the topic from its beginning and joins. */
